@@ -19,6 +19,7 @@ class Events:
     ``time``: int64[n], µs since the epoch, UTC. ``file``: int32[n], index into ``files``. ``line``: int64[n], the
     1-based line (jsonl, csv: of the file, the header being line 1) or record number (JSON array, parquet).
     Money columns hold integer micro-dollars and are named in ``money``.
+    ``sources``: the log sources (category, product, service) that these events belong to; None is any.
     """
 
     frame: pd.DataFrame
@@ -27,6 +28,7 @@ class Events:
     line: npt.NDArray[np.int64]
     files: tuple[str, ...]
     money: frozenset[str] = frozenset()
+    sources: tuple[tuple[str | None, str | None, str | None], ...] | None = None
 
     def __len__(self) -> int:
         return len(self.time)
