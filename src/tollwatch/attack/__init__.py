@@ -1,1 +1,1 @@
-"""attack"""
+"""ATT&CK and ATLAS identifiers, offline."""

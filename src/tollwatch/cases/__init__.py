@@ -1,1 +1,1 @@
-"""cases"""
+"""Cases: a detection's tests."""

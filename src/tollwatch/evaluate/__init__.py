@@ -1,1 +1,1 @@
-"""evaluate"""
+"""The local evaluator: a Plan over events."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import assert_never
 
 import numpy as np
@@ -85,8 +86,7 @@ class Correlator:
         children = [self.hits(part.node) for part in inputs]
         names = range(len(inputs[0].keys))
         keys = tuple(
-            unify([self._read(part.keys[n], child) for part, child in zip(inputs, children, strict=True)])
-            for n in names
+            unify([self.read(part.keys[n], child) for part, child in zip(inputs, children, strict=True)]) for n in names
         )
         event = np.concatenate([child.event for child in children])
         time = np.concatenate([child.time for child in children])
@@ -108,7 +108,8 @@ class Correlator:
             len(event) - len(chosen),
         )
 
-    def _read(self, reading: Reading, child: Hits) -> Coded:
+    def read(self, reading: Reading, child: Hits) -> Coded:
+        """What each hit of a child carries under a reading."""
         match reading:
             case GroupValue():
                 return child.keys[reading.index]
@@ -131,7 +132,7 @@ class Correlator:
         """For each measured field the value that each row carries."""
         columns = []
         for n in range(len(node.inputs[0].values)):
-            parts = [self._read(part.values[n], self.hits(part.node)) for part in node.inputs]
+            parts = [self.read(part.values[n], self.hits(part.node)) for part in node.inputs]
             offsets = np.append(0, np.cumsum([len(part.codes) for part in parts]))[:-1]
             columns.append(unify(parts).take(offsets[rows.origin] + rows.index))
         return tuple(columns)
@@ -154,9 +155,9 @@ class Correlator:
     def _ordered(self, node: Sequence) -> Hits:
         rows = self.gather(node.inputs)
         steps = [rows.of_origin(n) for n in range(len(node.inputs))]
-        starts = _latest_starts(steps)
+        starts = latest_starts(steps)
         final, start = steps[-1], starts[-1]
-        held = (start > NEVER) & (final.hits.time - np.maximum(start, -(2**62)) <= node.timespan)
+        held = (start > NEVER) & (final.hits.time - np.maximum(start, NEVER // 2) <= node.timespan)
         chosen = _distinct_hits(final, held, final.hits.time)
         spans = _witnesses(steps, starts, chosen)
         return replace(_output(final, chosen, final.hits.time, None, spans), left_out=rows.left_out)
@@ -165,14 +166,14 @@ class Correlator:
 NEVER = -(2**63)
 
 
-def _latest_starts(steps: Seq[Rows]) -> list[Index]:
+def latest_starts(steps: Seq[Rows]) -> list[Index]:
     """For each step's rows the latest first-step time that they can be reached from, strictly in order.
 
     A later row can be reached from whatever an earlier one can, so that the last row of the step before,
     strictly earlier and of the same group, already carries the maximum: no running maximum is needed.
     """
     starts = [steps[0].hits.time]
-    for before, step in zip(steps, steps[1:], strict=False):
+    for before, step in pairwise(steps):
         starts.append(_carried(before, starts[-1], step.hits))
     return starts
 
@@ -251,9 +252,9 @@ def _expression(condition: Expression, present: Seq[Mask]) -> Mask:
         case Present():
             return present[condition.index]
         case AllOf():
-            return np.logical_and.reduce([_expression(item, present) for item in condition.items])
+            return np.stack([_expression(item, present) for item in condition.items]).all(axis=0)
         case AnyOf():
-            return np.logical_or.reduce([_expression(item, present) for item in condition.items])
+            return np.stack([_expression(item, present) for item in condition.items]).any(axis=0)
         case NoneOf():
             return ~_expression(condition.item, present)
         case _:

@@ -10,7 +10,7 @@ from tollwatch.evaluate.collect import Kept, collect
 from tollwatch.evaluate.correlate import Correlator
 from tollwatch.evaluate.episodes import alerts_of
 from tollwatch.logs.model import Events
-from tollwatch.plan.nodes import Node, Plan, Search
+from tollwatch.plan.nodes import Node, Plan
 from tollwatch.plan.walk import carried_fields, nodes, searches
 
 
@@ -32,8 +32,8 @@ def run(plan: Plan, blocks: Iterable[Events]) -> Outcome:
     correlator = Correlator(kept)
     found = [alert for node in plan.detections for alert in alerts_of(node, correlator)]
     found.sort(key=lambda alert: (alert.triggered_at, alert.rule, alert.entity))
-    correlations = dict.fromkeys(part for node in plan.detections for part in nodes(node) if not isinstance(part, Search))
-    left_out = ((part.header.key, correlator.hits(part).left_out) for part in correlations)
+    parts = dict.fromkeys(part for node in plan.detections for part in nodes(node))
+    left_out = ((part.header.key, correlator.hits(part).left_out) for part in parts)
     return Outcome(tuple(found), kept.seen, tuple(pair for pair in left_out if pair[1]))
 
 

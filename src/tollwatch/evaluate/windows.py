@@ -66,7 +66,8 @@ def sort_by_group(group: Index, time: Index) -> Index:
     if not count or (int(group.max()) + 1) * count >= _LIMIT:
         return by_time[np.argsort(group[by_time], kind="stable")]
     # One sort of distinct integers is several times quicker than a stable argsort.
-    return by_time[np.sort(group[by_time] * count + np.arange(count)) % count]
+    order: Index = by_time[np.sort(group[by_time] * count + np.arange(count)) % count]
+    return order
 
 
 def sliding(hits: Timeline, span: int) -> tuple[Index, Index]:
@@ -176,4 +177,5 @@ def expand_ranges(first: Index, last: Index) -> Index:
     """All integers of [first, last), range after range."""
     length = last - first
     offset = np.repeat(first - np.append(0, np.cumsum(length)[:-1]), length)
-    return np.arange(int(length.sum())) + offset
+    out: Index = np.arange(int(length.sum())) + offset
+    return out

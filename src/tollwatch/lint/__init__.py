@@ -1,1 +1,1 @@
-"""lint"""
+"""Checks over rules that can be read."""

@@ -1,1 +1,1 @@
-"""plan"""
+"""From rules to the Plan: what a rule means."""

@@ -1,1 +1,1 @@
-"""sigma"""
+"""Reading Sigma YAML into an immutable RuleSet."""
