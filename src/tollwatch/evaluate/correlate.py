@@ -60,6 +60,7 @@ class Correlator:
 
     kept: Kept
     _done: dict[Node, Hits] = field(default_factory=dict)
+    _gathered: dict[tuple[tuple[Node, tuple[Reading, ...]], ...], Rows] = field(default_factory=dict)
 
     def hits(self, node: Node) -> Hits:
         """The hits of a node (and of all below it, which are shared between detections)."""
@@ -82,7 +83,16 @@ class Correlator:
                 assert_never(node)
 
     def gather(self, inputs: Seq[Input]) -> Rows:
-        """The inputs' hits as rows sorted by (group, time), without those that lack a key."""
+        """The inputs' hits as rows sorted by (group, time), without those that lack a key.
+
+        Correlations that read the same inputs by the same keys (a count and a sum by user) share their rows.
+        """
+        shared = tuple((part.node, part.keys) for part in inputs)
+        if shared not in self._gathered:
+            self._gathered[shared] = self._gather(inputs)
+        return self._gathered[shared]
+
+    def _gather(self, inputs: Seq[Input]) -> Rows:
         children = [self.hits(part.node) for part in inputs]
         names = range(len(inputs[0].keys))
         keys = tuple(
@@ -252,9 +262,9 @@ def _expression(condition: Expression, present: Seq[Mask]) -> Mask:
         case Present():
             return present[condition.index]
         case AllOf():
-            return np.stack([_expression(item, present) for item in condition.items]).all(axis=0)
+            return np.asarray(np.stack([_expression(item, present) for item in condition.items]).all(axis=0))
         case AnyOf():
-            return np.stack([_expression(item, present) for item in condition.items]).any(axis=0)
+            return np.asarray(np.stack([_expression(item, present) for item in condition.items]).any(axis=0))
         case NoneOf():
             return ~_expression(condition.item, present)
         case _:

@@ -107,9 +107,9 @@ class _Teller:
         reached = value.plain(best)
         who = _entity_text(_entity_at(node.group_by, rows.keys, best))
         late = self._late(node, rows, best)
+        when = self._at(int(rows.hits.time[best]))
         parts = [
-            f"{who + ' ' if who else ''}reached {'nothing' if reached is None else reached}{_wanted(node)}"
-            f" at {self._at(int(rows.hits.time[best]))}",
+            f"{who + ' ' if who else ''}reached {'nothing' if reached is None else reached}{_wanted(node)} at {when}",
             *([late] if late else []),
             *self._without_key(node),
         ]

@@ -31,7 +31,7 @@ def measure(node: Aggregate, rows: Rows, values: tuple[Coded, ...], first: Index
     match node.measure:
         case Measure.RULES:
             present = [rows.count_of(n, first, last) > 0 for n in range(len(node.inputs))]
-            return whole(np.sum(np.stack(present), axis=0, dtype=np.int64))
+            return whole(np.asarray(np.stack(present).sum(axis=0)))
         case Measure.EVENTS:
             return whole(_total(node, rows, None, np.ones(len(rows), np.int64), first, last))
         case Measure.DISTINCT:
