@@ -1,0 +1,1 @@
+"""The package as a pytest plugin: each case is an item."""
