@@ -24,7 +24,7 @@ def _threshold(*bounds: tuple[str, str]) -> Threshold:
         ((("gte", "12.75"),), [False, True, True]),
         ((("eq", "12.75"),), [False, True, False]),
         ((("neq", "12.75"),), [True, False, True]),
-        ((("gt", "12.7"), ("lte", "12.75")), [False, True, False]),
+        ((("gt", "12.749999"), ("lte", "12.75")), [False, True, False]),
     ],
 )
 def test_a_threshold_keeps_its_decimals(bounds: tuple[tuple[str, str], ...], expected: list[bool]) -> None:

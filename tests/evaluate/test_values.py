@@ -38,7 +38,9 @@ def test_text(values: pa.Array, expected: list[str | None]) -> None:
 )
 def test_numbers(values: pa.Array, expected: list[float | None]) -> None:
     numbers, valid = number_values(values)
-    assert [number if known else None for number, known in zip(numbers.tolist(), valid.tolist(), strict=True)] == expected
+    assert [
+        number if known else None for number, known in zip(numbers.tolist(), valid.tolist(), strict=True)
+    ] == expected
 
 
 def test_a_column_whose_type_changes_is_compared_by_text() -> None:
