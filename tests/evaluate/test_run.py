@@ -15,6 +15,7 @@ from tollwatch.evaluate.run import run
 from tollwatch.logs.model import Events
 from tollwatch.plan.nodes import (
     Aggregate,
+    And,
     Column,
     GroupValue,
     Input,
@@ -272,6 +273,7 @@ def test_an_alert_as_the_record_that_is_printed() -> None:
     }
 
 
+EARLIER = " (those there are came before it, or at the same time)"
 TEN = _aggregate(Measure.EVENTS, _code(401), bounds="gte 10")
 
 
@@ -304,11 +306,22 @@ TEN = _aggregate(Measure.EVENTS, _code(401), bounds="gte 10")
             _at(5) + _at(5, code=200),
             [
                 "ordered: no alert",
-                "  ordered: step 1 of 2 (code_401) held at 00:00:05, but no hit of code_200 came after it"
-                " (those there are came before it, or at the same time)",
+                "  ordered: step 1 of 2 (code_401) held at 00:00:05, but no hit of code_200 came after it" + EARLIER,
                 "    code_200 matches 1 of 2 events",
             ],
             id="the wrong order",
+        ),
+        pytest.param(
+            Search(_header("x"), And((_code(401).predicate, _code(200).predicate)), LogSource()),
+            _at(0, 1) + _at(0, code=200),
+            ["x: no alert", "  x matches 0 of 3 events; 2 events failed only at code: 200"],
+            id="an item that events fail at alone",
+        ),
+        pytest.param(
+            Search(_header("x"), And((_code(5).predicate, _code(6).predicate)), LogSource()),
+            _at(0),
+            ["x: no alert", "  x matches 0 of 1 event; none has code: 5; none has code: 6"],
+            id="items that no event meets",
         ),
         pytest.param(
             COUNT,

@@ -14,6 +14,7 @@ from tollwatch.evaluate.alerts import Alert, Step
 from tollwatch.evaluate.collect import Coded
 from tollwatch.evaluate.correlate import NEVER, Correlator, latest_starts
 from tollwatch.evaluate.episodes import alerts_of
+from tollwatch.evaluate.masks import Masks
 from tollwatch.evaluate.numbers import Mask
 from tollwatch.evaluate.phrases import duration, moment, ordinal, plural
 from tollwatch.evaluate.rows import Rows
@@ -21,7 +22,9 @@ from tollwatch.evaluate.run import keep
 from tollwatch.evaluate.values import text_values
 from tollwatch.evaluate.windows import Index
 from tollwatch.logs.model import Events
-from tollwatch.plan.nodes import Aggregate, Column, GroupValue, Input, Measure, Node, Search, Sequence, Window
+from tollwatch.plan.describe import describe
+from tollwatch.plan.nodes import Aggregate, And, Column, GroupValue, Input, Measure, Node, Search, Sequence, Window
+from tollwatch.plan.walk import searches
 from tollwatch.sigma.model import Op, Threshold
 
 Entity = Mapping[str, str]
@@ -44,18 +47,52 @@ class Explanation:
 def explain(node: Node, blocks: Iterable[Events], entity: Entity | None = None) -> Explanation:
     """Why ``node`` alerted on these events, or its nearest miss. ``entity``: group-by name → value as text."""
     wanted = dict(entity or {})
-    correlator = Correlator(keep([node], blocks))
+    near = _NearMisses(searches(node))
+    correlator = Correlator(keep([node], near.watch(blocks)))
     alerts = tuple(alert for alert in alerts_of(node, correlator) if wanted.items() <= dict(alert.entity).items())
-    teller = _Teller(correlator, int(correlator.kept.time[0]) if len(correlator.kept.time) else 0)
+    teller = _Teller(correlator, near, int(correlator.kept.time[0]) if len(correlator.kept.time) else 0)
     lines = [line for alert in alerts for line in teller.fired(alert)]
     if not alerts:
         lines = [f"{node.header.key}: no alert", *(f"  {line}" for line in teller.missed(node, wanted))]
     return Explanation(node.header.key, alerts, tuple(lines))
 
 
+class _NearMisses:
+    """For each search that is a conjunction, how many events failed at each one of its items alone."""
+
+    def __init__(self, parts: tuple[Search, ...]) -> None:
+        self.items = {part: part.predicate.items for part in parts if isinstance(part.predicate, And)}
+        self.failed_alone = {part: np.zeros(len(items), np.int64) for part, items in self.items.items()}
+        self.matched = {part: np.zeros(len(items), np.int64) for part, items in self.items.items()}
+
+    def watch(self, blocks: Iterable[Events]) -> Iterator[Events]:
+        """The same blocks, counted as they pass."""
+        for events in blocks:
+            masks = Masks(events)
+            for part, items in self.items.items():
+                held = np.stack([masks.of(item) for item in items])
+                self.matched[part] += held.sum(axis=1)
+                self.failed_alone[part] += (~held & (held.sum(axis=0) == len(items) - 1)).sum(axis=1)
+            yield events
+
+    def told(self, part: Search) -> Iterator[str]:
+        """The item that most events failed at alone; where no event came that near, the items that none meets."""
+        if part not in self.items:
+            return
+        alone, matched = self.failed_alone[part], self.matched[part]
+        if alone.any():
+            worst = int(np.argmax(alone))
+            yield f"{plural(int(alone[worst]), 'event')} failed only at {describe(self.items[part][worst])}"
+            return
+        for item, count in zip(self.items[part], matched.tolist(), strict=True):
+            if not count:
+                yield f"none has {describe(item)}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Teller:
     correlator: Correlator
+    near: _NearMisses
     reference: int
 
     def fired(self, alert: Alert) -> Iterator[str]:
@@ -87,7 +124,8 @@ class _Teller:
             case Search():
                 count = len(self.correlator.hits(node))
                 seen = plural(self.correlator.kept.seen, "event")
-                yield f"{node.header.key} matches {count} of {seen}"
+                reasons = [] if count else list(self.near.told(node))
+                yield "; ".join([f"{node.header.key} matches {count} of {seen}", *reasons])
             case Aggregate():
                 yield from self._missed_aggregate(node, entity)
             case Sequence():
