@@ -61,7 +61,8 @@ def test_distinct_values_by_presence(hits: list[tuple[int, int, int, int]], span
         sum({int(v): int(w) for g, u, v, w in rows if g == group and t - span <= u <= t and v >= 0}.values())
         for group, t, _, _ in rows
     ]
-    assert sliding_distinct_sum(line, span, identity, weight).tolist() == expected
+    first, last = sliding(line, span)
+    assert sliding_distinct_sum(line, span, first, last, identity, weight).tolist() == expected
 
 
 @given(_HITS, st.integers(1, 8))

@@ -61,6 +61,7 @@ class Correlator:
     kept: Kept
     _done: dict[Node, Hits] = field(default_factory=dict)
     _gathered: dict[tuple[tuple[Node, tuple[Reading, ...]], ...], Rows] = field(default_factory=dict)
+    _windows: dict[tuple[Rows, int, Window], tuple[Index, Index]] = field(default_factory=dict)
 
     def hits(self, node: Node) -> Hits:
         """The hits of a node (and of all below it, which are shared between detections)."""
@@ -130,13 +131,19 @@ class Correlator:
 
     def measured(self, node: Aggregate, rows: Rows) -> tuple[Ratio, Span]:
         """The measured value of each row (sliding) or each row's calendar window, and the window's range of rows."""
-        if node.window is Window.SLIDING:
-            first, last = sliding(rows.hits, node.timespan)
-        else:
-            parts, _ = calendar(rows.hits, node.timespan)
-            first, last = parts.start[parts.of], parts.end[parts.of]
-        values = self._values(node, rows)
-        return measure(node, rows, values, first, last), Span(rows, first, last)
+        first, last = self._window(rows, node.timespan, node.window)
+        return measure(node, rows, self._values(node, rows), first, last), Span(rows, first, last)
+
+    def _window(self, rows: Rows, timespan: int, window: Window) -> tuple[Index, Index]:
+        """Each row's window as a range of rows."""
+        if (rows, timespan, window) not in self._windows:
+            if window is Window.SLIDING:
+                ranges = sliding(rows.hits, timespan)
+            else:
+                parts, _ = calendar(rows.hits, timespan)
+                ranges = parts.start[parts.of], parts.end[parts.of]
+            self._windows[rows, timespan, window] = ranges
+        return self._windows[rows, timespan, window]
 
     def _values(self, node: Aggregate, rows: Rows) -> tuple[Coded, ...]:
         """For each measured field the value that each row carries."""

@@ -63,7 +63,7 @@ def _total(node: Aggregate, rows: Rows, identity: Index | None, weight: Array, f
             return sliding_sum(first, last, weight)
         identity = rows.event
     if node.window is Window.SLIDING:
-        return sliding_distinct_sum(rows.hits, node.timespan, identity, weight)
+        return sliding_distinct_sum(rows.hits, node.timespan, first, last, identity, weight)
     parts, _ = calendar(rows.hits, node.timespan)
     return sum_by_segment(parts, distinct_rows(parts.of, identity), weight)[parts.of]
 

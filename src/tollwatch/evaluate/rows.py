@@ -11,7 +11,7 @@ from tollwatch.evaluate.numbers import running
 from tollwatch.evaluate.windows import Index, Timeline, changed, timeline
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rows:
     """n rows. ``origin`` numbers the input, ``index`` the hit among that input's hits, ``event`` the event it carries.
 

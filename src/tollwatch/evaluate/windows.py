@@ -17,7 +17,7 @@ Index = npt.NDArray[np.int64]
 _LIMIT = 2**62
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Timeline:
     """n hits sorted by (group, time), searchable: where a group's hits at or after a time begin.
 
@@ -63,7 +63,7 @@ def sort_by_group(group: Index, time: Index) -> Index:
     """The order that sorts hits by (group, time), stable."""
     count = len(time)
     by_time = np.arange(count) if count < 2 or bool((time[1:] >= time[:-1]).all()) else np.argsort(time, kind="stable")
-    if not count or (int(group.max()) + 1) * count >= _LIMIT:
+    if not count or int(group.max()) >= _LIMIT // count:
         return by_time[np.argsort(group[by_time], kind="stable")]
     # One sort of distinct integers is several times quicker than a stable argsort.
     order: Index = by_time[np.sort(group[by_time] * count + np.arange(count)) % count]
@@ -81,29 +81,39 @@ def sliding_sum(first: Index, last: Index, weight: Array) -> Array:
     return total[last] - total[first]
 
 
-def sliding_distinct_sum(hits: Timeline, span: int, identity: Index, weight: Array) -> Array:
-    """For each hit, the sum of the weights of the distinct identities in its window; identity −1 is none.
+def sliding_distinct_sum(
+    hits: Timeline, span: int, first: Index, last: Index, identity: Index, weight: Array
+) -> Array:
+    """For each hit, the sum of the weights of the distinct identities in its window [first, last); −1 is none.
 
     The sweep line over presence: an identity enters at an occurrence with none of the same group in the span
     before it, and leaves after its last occurrence within reach. Equal identities have equal weights.
     """
     known = np.flatnonzero(identity >= 0)
-    order = known[np.lexsort((known, identity[known], hits.group[known]))]
-    group, value, time = hits.group[order], identity[order], hits.time[order]
+    pair = hits.group[known] * (int(identity.max(initial=0)) + 1) + identity[known]
+    by_pair = sort_by_group(pair, known)
+    order, pair = known[by_pair], pair[by_pair]
+    time = hits.time[order]
     apart = np.ones(len(order) + 1, np.bool_)
-    apart[1:-1] = (group[1:] != group[:-1]) | (value[1:] != value[:-1]) | (time[1:] - time[:-1] > span)
-    enters, leaves = np.sort(order[apart[:-1]]), np.sort(order[apart[1:]])
-    entered = _sum_before(hits, enters, weight, hits.after(hits.group, hits.time))
-    left = _sum_before(hits, leaves, weight, hits.at_or_after(hits.group, hits.time - span))
-    start = hits.at_or_after(hits.group, np.full(len(hits.time), hits.time.min() if len(hits.time) else 0))
-    return entered - left - _sum_before(hits, enters, weight, start) + _sum_before(hits, leaves, weight, start)
+    apart[1:-1] = (pair[1:] != pair[:-1]) | (time[1:] - time[:-1] > span)
+    entered = _running_at(order[apart[:-1]], weight)
+    left = _running_at(order[apart[1:]], weight)
+    start = _group_start(hits.group)
+    return entered[last] - left[first] - (entered[start] - left[start])
 
 
-def _sum_before(hits: Timeline, chosen: Index, weight: Array, position: Index) -> Array:
-    """For each position, the weights of the chosen hits that stand before it."""
-    marked = np.zeros(len(hits.time), weight.dtype if weight.dtype != np.bool_ else np.int64)
+def _running_at(chosen: Index, weight: Array) -> Array:
+    """Prefix sums of the weights at the chosen positions alone."""
+    marked = np.zeros(len(weight), weight.dtype)
     marked[chosen] = weight[chosen]
-    return running(marked)[position]
+    return running(marked)
+
+
+def _group_start(group: Index) -> Index:
+    """For each hit the position of its group's first."""
+    position = np.where(changed(group), np.arange(len(group)), 0)
+    out: Index = np.maximum.accumulate(position)
+    return out
 
 
 @dataclass(frozen=True, slots=True)
