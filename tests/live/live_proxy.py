@@ -101,7 +101,9 @@ def find_litellm() -> str | None:
 
 
 @contextmanager
-def running(command: str, folder: Path, keys: Mapping[str, Mapping[str, str]], models: Mapping[str, str]) -> Iterator[Proxy]:
+def running(
+    command: str, folder: Path, keys: Mapping[str, Mapping[str, str]], models: Mapping[str, str]
+) -> Iterator[Proxy]:
     """A proxy that knows these keys. ``models`` are mocked: each name with the answer that it gives.
 
     It needs no network and no database.
