@@ -11,7 +11,7 @@ from tollwatch.evaluate.numbers import Array, Mask
 
 # At most 18 digits fit int64 whatever they are.
 _INTEGER = r"^-?[0-9]{1,18}$"
-_NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
 def native(series: pd.Series) -> pa.ChunkedArray:
@@ -52,7 +52,7 @@ def number_values(values: pa.Array) -> tuple[Array, Mask]:
 
 def _parsed(texts: pa.Array) -> tuple[Array, Mask]:
     integers = pc.match_substring_regex(texts, _INTEGER)
-    numeric = pc.match_substring_regex(texts, _NUMBER)
+    numeric = pc.match_substring_regex(texts, NUMBER)
     if pc.all(pc.equal(integers, numeric)).as_py() is not False:
         return _to_numpy(pc.if_else(numeric, texts, None).cast(pa.int64()))
     plain = pc.utf8_ltrim(pc.if_else(numeric, texts, None), "+")

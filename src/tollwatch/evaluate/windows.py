@@ -81,9 +81,7 @@ def sliding_sum(first: Index, last: Index, weight: Array) -> Array:
     return total[last] - total[first]
 
 
-def sliding_distinct_sum(
-    hits: Timeline, span: int, first: Index, last: Index, identity: Index, weight: Array
-) -> Array:
+def sliding_distinct_sum(hits: Timeline, span: int, first: Index, last: Index, identity: Index, weight: Array) -> Array:
     """For each hit, the sum of the weights of the distinct identities in its window [first, last); −1 is none.
 
     The sweep line over presence: an identity enters at an occurrence with none of the same group in the span
@@ -99,7 +97,8 @@ def sliding_distinct_sum(
     entered = _running_at(order[apart[:-1]], weight)
     left = _running_at(order[apart[1:]], weight)
     start = _group_start(hits.group)
-    return entered[last] - left[first] - (entered[start] - left[start])
+    present: Array = entered[last] - left[first] - (entered[start] - left[start])
+    return present
 
 
 def _running_at(chosen: Index, weight: Array) -> Array:

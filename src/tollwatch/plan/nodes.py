@@ -239,7 +239,7 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """temporal_ordered: a hit of each input in order, each strictly later, from first to last at most ``timespan`` µs."""
+    """temporal_ordered: a hit of each input in order, each strictly later, first to last at most ``timespan`` µs."""
 
     header: Header
     inputs: tuple[Input, ...]
