@@ -100,6 +100,11 @@ class Expectation:
     given: tuple[tuple[str, Expected], ...]
     place: Place
 
+    @property
+    def entity(self) -> tuple[tuple[str, str], ...]:
+        """The entity that is given, or none."""
+        return next((value for name, value in self.given if name == "entity" and isinstance(value, tuple)), ())
+
 
 @dataclass(frozen=True, slots=True)
 class Case:

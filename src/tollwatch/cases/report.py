@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
-from itertools import groupby
 from typing import assert_never
 
 from tollwatch.cases.result import CaseResult, Status, counts, result_record
@@ -47,8 +46,8 @@ def as_json(results: Sequence[CaseResult]) -> str:
 def as_junit(results: Sequence[CaseResult]) -> str:
     """JUnit XML: a suite for each file, a test case for each case; a refused case is skipped."""
     lines = ['<?xml version="1.0" encoding="utf-8"?>', f'<testsuites name="rules test"{_attributes(results)}>']
-    for file, of_file in groupby(results, key=lambda result: result.file):
-        suite = list(of_file)
+    for file in dict.fromkeys(result.file for result in results):
+        suite = [result for result in results if result.file == file]
         lines.append(f"  <testsuite name={_quoted(file)}{_attributes(suite)}>")
         lines.extend(line for result in suite for line in _junit(result))
         lines.append("  </testsuite>")

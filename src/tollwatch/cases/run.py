@@ -1,0 +1,325 @@
+"""Runs cases: each case's events through its rule's plan, and the alerts against those expected.
+
+CAS009 a rule that is not there, CAS010 a rule that gives no plan, CAS011 events that the profile cannot carry,
+CAS012 a detection without a case that fires or one that stays silent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tollwatch.cases.expand import expand
+from tollwatch.cases.keyword import Chooser, compile_keyword
+from tollwatch.cases.match import Differences, compare, describe_differences
+from tollwatch.cases.model import Case, CaseFile, LogFile, Step
+from tollwatch.cases.read import find_case_files, read_cases
+from tollwatch.cases.result import CaseResult, Status
+from tollwatch.config import Settings, load_settings
+from tollwatch.diagnostics import Diagnostic, Severity, closest, in_order, render
+from tollwatch.errors import ConfigurationError, DiagnosticsError, RuleError, TollwatchError
+from tollwatch.logs.schema import FIELDS
+
+if TYPE_CHECKING:  # pandas and pySigma are loaded when the first case runs
+    from tollwatch.logs.model import Events
+    from tollwatch.logs.profile import Profile
+    from tollwatch.plan.nodes import Node, Plan
+    from tollwatch.sigma.model import Header, RuleSet
+
+KNOWN_FIELDS: Mapping[str, frozenset[str]] = {"ai_api": frozenset(FIELDS)}
+"""The fields that rules of a log source's category may name."""
+
+_EXPLAINED = 3
+"""How many missing alerts of one case are explained."""
+
+_LOOKED_THROUGH = 1 << 20
+"""The largest rule file, in bytes, that a missing rule is looked for in."""
+
+
+def load_rules(settings: Settings) -> RuleSet:
+    """The rules of a detection repository, whose placeholders and fields are those of its settings."""
+    from tollwatch.sigma.load import load
+
+    return load(settings.rules, placeholders=settings.placeholders, known_fields=KNOWN_FIELDS)
+
+
+def run_cases(
+    settings: Settings | None = None,
+    *,
+    paths: Sequence[str | Path] | None = None,
+    rules: RuleSet | None = None,
+    keyword: str | None = None,
+    profile: str | None = None,
+) -> tuple[CaseResult, ...]:
+    """Run the cases among and below ``paths`` (default: the fixtures of the settings), in file order.
+
+    ``keyword`` chooses among ``rule case-name file`` (see ``keyword``). ``profile`` takes the place of canonical in
+    cases that are written as steps alone: a log stays in the form it was written in. Without ``paths``, every rule
+    must be usable and every detection have cases; with them, only the detections that they are about. A file that
+    cannot be read is one result of status error, and the others run.
+
+    Raises:
+        UsageError: a path that does not exist, or no expression in ``keyword``.
+    """
+    settings = load_settings() if settings is None else settings
+    chosen = compile_keyword(keyword)
+    given = [Path(path) for path in paths] if paths is not None else [p for p in settings.fixtures if p.exists()]
+    read = [read_file(file) for file in find_case_files(given)]
+    runner = Runner(load_rules(settings) if rules is None else rules, settings.profiles, profile)
+    whole = [*(runner.unusable() if paths is None else ()), *runner.incomplete(read, every=paths is None)]
+    return (
+        *(result for file in read for result in _results(runner, file, chosen)),
+        *(result for result in whole if chosen(f"{result.rule} {result.name} {result.file}")),
+    )
+
+
+def read_file(path: Path) -> CaseFile | CaseResult:
+    """The cases of a file, or the error that stands for all of them."""
+    try:
+        return read_cases(path)
+    except ConfigurationError as error:
+        return _unread(str(path), path.name, error.diagnostics)
+
+
+def _unread(file: str, name: str, mistakes: tuple[Diagnostic, ...]) -> CaseResult:
+    first = mistakes[0]
+    return CaseResult(
+        file, first.line, first.column, name, "", "", Status.ERROR, _rendered(mistakes), diagnostics=mistakes
+    )
+
+
+def _results(runner: Runner, file: CaseFile | CaseResult, chosen: Chooser) -> Iterator[CaseResult]:
+    if isinstance(file, CaseResult):
+        if chosen(f"{file.name} {file.file}"):
+            yield file
+        return
+    for case in file:
+        if chosen(f"{file.rule} {case.name} {file.path}"):
+            yield runner.run(file, case)
+
+
+def _rendered(mistakes: Iterable[Diagnostic]) -> str:
+    return "\n".join(render(mistake) for mistake in mistakes)
+
+
+class Runner:
+    """Runs cases of one RuleSet. Plans and profiles are made when first needed, and once."""
+
+    def __init__(self, rules: RuleSet, profile_folders: Sequence[Path] = (), profile: str | None = None) -> None:
+        self._rules = rules
+        self._folders = profile_folders
+        self._override = profile
+        self._nodes: dict[str, Node] = {}
+        self._unlowered: dict[str, RuleError] = {}
+        self._profiles: dict[str, Profile] = {}
+        self._whole: tuple[Plan, tuple[Diagnostic, ...]] | None = None
+
+    # ------------------------------------------------------------ one case
+
+    def run(self, file: CaseFile, case: Case) -> CaseResult:
+        """Run one case of a file. A mistake becomes a result of status error."""
+        rule, profile = self._key(file), self._profile_name(file, case)
+        result = CaseResult(
+            file.path, case.place.line, case.place.column, case.name, rule, profile, Status.PASSED, expected=case.expect
+        )
+        try:
+            return self._judged(result, file, case)
+        except DiagnosticsError as error:
+            return replace(
+                result, status=Status.ERROR, message=_rendered(error.diagnostics), diagnostics=error.diagnostics
+            )
+        except TollwatchError as error:
+            return replace(result, status=Status.ERROR, message=str(error))
+
+    def _judged(self, result: CaseResult, file: CaseFile, case: Case) -> CaseResult:
+        from tollwatch.evaluate.run import run
+        from tollwatch.plan.fit import unfit
+        from tollwatch.plan.nodes import Plan
+
+        node, profile = self.node(file), self._profile(result.profile)
+        refusals = unfit(node, profile)
+        if refusals:
+            message = "\n".join(f"{refusal.code} {refusal.message}" for refusal in refusals)
+            return replace(result, status=Status.REFUSED, message=message, diagnostics=refusals)
+        alerts = run(Plan((node,)), case_events(file, case, profile, node)).alerts
+        found = compare(case.expect, alerts)
+        if not found:
+            return replace(result, actual=alerts)
+        lines = [*describe_differences(found, len(case.expect), len(alerts))]
+        lines += _near_misses(node, list(case_events(file, case, profile, node)), found)
+        return replace(result, status=Status.FAILED, actual=alerts, message="\n".join(lines))
+
+    def _profile_name(self, file: CaseFile, case: Case) -> str:
+        steps_alone = all(isinstance(event, Step) for event in case.events)
+        return self._override if self._override and steps_alone and file.profile == "canonical" else file.profile
+
+    def _profile(self, name: str) -> Profile:
+        from tollwatch.logs.profile import load_profile
+
+        if name not in self._profiles:
+            self._profiles[name] = load_profile(name, self._folders)
+        return self._profiles[name]
+
+    # ------------------------------------------------------------ the rule under test
+
+    def _key(self, file: CaseFile) -> str:
+        rule = self._rules.get(file.rule)
+        return file.rule if rule is None else rule.header.key
+
+    def node(self, file: CaseFile) -> Node:
+        """The plan of the rule that a file tests.
+
+        Raises:
+            ConfigurationError: there is no such rule.
+            RuleError: there is, but it cannot be read or lowered.
+        """
+        key = self._key(file)
+        if self._rules.get(file.rule) is None:
+            broken = _broken(file.rule, self._rules)
+            if broken:
+                raise RuleError(broken)
+            names = [rule.header.key for rule in self._rules]
+            hint = closest(file.rule, names) or ("there are no rules" if not names else None)
+            raise ConfigurationError((file.place.diagnostic("CAS009", f"there is no rule {file.rule!r}", hint),))
+        if key not in self._nodes:
+            self._lower(key)
+        if key in self._unlowered:
+            raise self._unlowered[key]
+        return self._nodes[key]
+
+    def _lower(self, key: str) -> None:
+        from tollwatch.plan.lower import lower
+
+        plan, mistakes = lower(self._rules, select=[key])
+        self._keep(plan)
+        if key not in self._nodes:
+            self._unlowered[key] = RuleError(tuple(m for m in mistakes if m.severity is Severity.ERROR) or mistakes)
+
+    def _lowered(self) -> tuple[Plan, tuple[Diagnostic, ...]]:
+        """Every detection of the rules."""
+        from tollwatch.plan.lower import lower
+
+        if self._whole is None:
+            self._whole = lower(self._rules)
+            self._keep(self._whole[0])
+        return self._whole
+
+    def _keep(self, plan: Plan) -> None:
+        from tollwatch.plan.walk import nodes
+
+        for detection in plan.detections:
+            for node in nodes(detection):
+                self._nodes.setdefault(node.header.key, node)
+
+    # ------------------------------------------------------------ the whole
+
+    def unusable(self) -> Iterator[CaseResult]:
+        """One result of status error for each file with a rule that cannot be read or lowered."""
+        _, more = self._lowered()
+        errors = [mistake for mistake in (*self._rules.diagnostics, *more) if mistake.severity is Severity.ERROR]
+        for path, mistakes in groupby(in_order(errors), key=lambda mistake: mistake.path):
+            yield _unread(path, "every rule can be used", tuple(mistakes))
+
+    def incomplete(self, files: Iterable[CaseFile | CaseResult], *, every: bool) -> Iterator[CaseResult]:
+        """One failed result for each detection that lacks a case that fires, or one that stays silent.
+
+        ``every``: also detections that no file is about.
+        """
+        by_rule: dict[str, list[CaseFile]] = {}
+        unread = False
+        for file in files:
+            if isinstance(file, CaseFile):
+                by_rule.setdefault(self._key(file), []).append(file)
+            else:
+                unread = True
+        for rule, of_rule in by_rule.items():
+            lacking = lacks(case for file in of_rule for case in file)
+            if lacking and self._rules.get(rule) is not None:
+                place = of_rule[0].place
+                yield _incomplete(place.path, place.line, place.column, rule, lacking)
+        # A file that cannot be read may hold the cases that seem to be missing.
+        if every and not unread:
+            for header in self._untested(by_rule):
+                yield _incomplete(header.path, header.line, header.column, header.key, "has no cases")
+
+    def _untested(self, tested: Container[str]) -> Iterator[Header]:
+        plan, _ = self._lowered()
+        return (node.header for node in plan.detections if node.header.key not in tested)
+
+
+# ---------------------------------------------------------------- parts of a run
+
+
+def case_events(file: CaseFile, case: Case, profile: Profile, node: Node) -> Iterator[Events]:
+    """A case's events in the profile's canonical form, with the fields that the rule reads: steps, then logs.
+
+    Steps are written as raw records of the profile first, so that they are read as its logs are.
+    """
+    from tollwatch.logs.read import from_records, open_logs
+    from tollwatch.logs.write import to_raw
+
+    needed = _fields(node)
+    steps = [event for event in case.events if isinstance(event, Step)]
+    if steps:
+        records = [record for step in steps for record in expand(step, case.name)]
+        raw = records if profile.name == "none" else to_raw(records, profile)
+        yield from_records(raw, profile, name=f"{file.path}: {case.name}", fields=needed)
+    logs = [event.path for event in case.events if isinstance(event, LogFile)]
+    if logs:
+        yield from open_logs(logs, profile, fields=needed)
+
+
+def _fields(node: Node) -> tuple[str, ...] | None:
+    """The fields that a rule reads; None, which is all, where it has keywords."""
+    from tollwatch.plan.walk import fields, has_keyword, searches
+
+    return None if any(has_keyword(search.predicate) for search in searches(node)) else fields(node)
+
+
+def _near_misses(node: Node, blocks: Sequence[Events], found: Differences) -> Iterator[str]:
+    """How near each missing alert came, each explanation once."""
+    from tollwatch.evaluate.explain import explain
+
+    entities = [dict(one.entity) for one in found.missing[:_EXPLAINED]]
+    told = dict.fromkeys(explain(node, blocks, entity).text for entity in entities)
+    for text in told:
+        yield "nearest miss:"
+        yield from (f"    {line}" for line in text.splitlines())
+
+
+def lacks(cases: Iterable[Case]) -> str | None:
+    """What a detection with these cases lacks, in words; None where it is complete."""
+    fires = {case.fires for case in cases}
+    match True in fires, False in fires:
+        case True, True:
+            return None
+        case True, False:
+            return "has no case that stays silent (expect: none)"
+        case False, True:
+            return "has no case that fires"
+        case _:
+            return "has no cases"
+
+
+def _incomplete(path: str, line: int, column: int, rule: str, lacking: str) -> CaseResult:
+    name = "has a case that fires and one that stays silent"
+    mistake = Diagnostic("CAS012", f"the detection {rule} {lacking}", path, line, column)
+    return CaseResult(
+        path, line, column, name, rule, "", Status.FAILED, f"CAS012 {mistake.message}", diagnostics=(mistake,)
+    )
+
+
+def _broken(reference: str, rules: RuleSet) -> tuple[Diagnostic, ...]:
+    """The mistakes of the file that defines a rule which could not be read; none where no such file does."""
+    errors = [mistake for mistake in rules.diagnostics if mistake.severity is Severity.ERROR]
+    states_it = re.compile(rf"^\s*(name|id)\s*:\s*[\"']?{re.escape(reference)}[\"']?\s*(#.*)?$", re.MULTILINE)
+    for path in dict.fromkeys(mistake.path for mistake in errors):
+        file = Path(path)
+        small = file.is_file() and file.stat().st_size <= _LOOKED_THROUGH
+        if file.stem == reference or (small and states_it.search(file.read_text("utf-8", "replace"))):
+            return tuple(mistake for mistake in errors if mistake.path == path)
+    return ()
