@@ -61,7 +61,8 @@ def _text(predicate: Predicate) -> str:
         case FieldMatch():
             return f"{predicate.field} {predicate.relation} {predicate.other}"
         case TimePart():
-            return f"{predicate.unit} of {predicate.field}: {predicate.value}"
+            sign = ":" if predicate.op is Op.EQ else f" {_SIGNS[predicate.op]}"
+            return f"{predicate.unit} of {predicate.field}{sign} {predicate.value}"
         case _:
             assert_never(predicate)
 

@@ -149,11 +149,12 @@ class TimeUnit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TimePart:
-    """That part of the field, read as a time in UTC, equals the number."""
+    """That part of the field, read as a time in UTC, stands to the number as ``op`` says (eq, lt, lte, gt, gte)."""
 
     field: str
     unit: TimeUnit
     value: int
+    op: Op = Op.EQ
 
 
 Predicate = Constant | And | Or | Not | Text | Number | Boolean | Null | Compare | Regex | Cidr | FieldMatch | TimePart
