@@ -21,6 +21,9 @@ _UNITS = {
 _DURATION = re.compile(r"(?:[0-9]{1,12}(?:\.[0-9]{1,6})?(?:us|ms|s|m|h|d|w))+")
 _PART = re.compile(r"([0-9.]+)([a-z]+)")
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,6}))?)?")
+_TIMESTAMP = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
+)
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -38,6 +41,8 @@ def parse_moment(text: str) -> int | None:
     A time without an offset is UTC.
     """
     clock = _CLOCK.fullmatch(text)
+    if not clock and not _TIMESTAMP.fullmatch(text):
+        return None
     try:
         if clock:
             hour, minute, second, fraction = clock.groups()
