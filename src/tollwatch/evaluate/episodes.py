@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from tollwatch.evaluate.alerts import Alert, EventReference, Peak, Step
+from tollwatch.evaluate.collect import Kept
 from tollwatch.evaluate.correlate import Correlator, Hits
 from tollwatch.evaluate.numbers import Ratio
 from tollwatch.evaluate.values import text_values
-from tollwatch.evaluate.windows import Index, changed, merge_ranges, segments
+from tollwatch.evaluate.windows import Index, changed, distinct, merge_ranges, segments
 from tollwatch.plan.nodes import Aggregate, Node, Search, Sequence
 from tollwatch.sigma.model import Op, Threshold
 
@@ -35,13 +36,13 @@ def alerts_of(node: Node, correlator: Correlator) -> list[Alert]:
         return []
     summary = _summarise(node, hits, contribution)
     events = contributing_events(node, correlator, contribution)
+    references = _references(correlator.kept, events)
     steps = _steps(node, correlator, contribution)
     first_hit = np.searchsorted(contribution.owner, np.arange(contribution.count))
     entities = _entities(node, hits, contribution.hit[first_hit])
     header, kept = node.header, correlator.kept
     alerts = []
     for number, ((triggered_at, last_seen, count, peak), own) in enumerate(zip(summary, events, strict=True)):
-        shown = own[:SHOWN_EVENTS]
         alerts.append(
             Alert(
                 rule=header.key,
@@ -56,7 +57,7 @@ def alerts_of(node: Node, correlator: Correlator) -> list[Alert]:
                 hits=count,
                 peak=peak,
                 event_count=len(own),
-                events=tuple(EventReference(kept.files[kept.file[e]], int(kept.line[e])) for e in shown),
+                events=references[number],
                 steps=steps[number],
             )
         )
@@ -79,9 +80,18 @@ def contributing_events(node: Node, correlator: Correlator, contribution: Contri
     pairs = list(_events(node, correlator, contribution))
     size = len(correlator.kept.time) + 1
     joined = np.concatenate([owner * size + event for owner, event in pairs])
-    unique = np.unique(joined) if len(pairs) > 1 or not isinstance(node, Search) else joined
+    unique = distinct(joined)
     owner, event = unique // size, unique % size
     return np.split(event, np.searchsorted(owner, np.arange(1, contribution.count)))
+
+
+def _references(kept: Kept, events: list[Index]) -> list[tuple[EventReference, ...]]:
+    """For each alert the places of its first events. An event that many alerts show is one object."""
+    shown = [own[:SHOWN_EVENTS] for own in events]
+    once = distinct(np.concatenate(shown))
+    places = zip(kept.file[once].tolist(), kept.line[once].tolist(), strict=True)
+    objects = [EventReference(kept.files[file], line) for file, line in places]
+    return [tuple(objects[position] for position in np.searchsorted(once, own).tolist()) for own in shown]
 
 
 def _events(node: Node, correlator: Correlator, contribution: Contribution) -> Iterator[tuple[Index, Index]]:
@@ -117,7 +127,7 @@ def _steps(node: Node, correlator: Correlator, contribution: Contribution) -> li
         return [() for _ in found]
     for child, below in children(node, correlator, contribution):
         hits = correlator.hits(child)
-        present = np.unique(below.owner)
+        present = below.owner[changed(below.owner)]
         renumbered = Contribution(len(present), np.searchsorted(present, below.owner), below.hit)
         if not len(present):
             continue

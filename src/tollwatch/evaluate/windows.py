@@ -137,6 +137,12 @@ def segments(boundary: Mask) -> Segments:
     return Segments(start, end, np.cumsum(starts) - 1)
 
 
+def distinct(values: Index) -> Index:
+    """The distinct values, sorted. numpy's own unique hashes, which takes several times as long."""
+    ordered = np.sort(values)
+    return ordered[changed(ordered)]
+
+
 def changed(*columns: Array) -> Mask:
     """Where some column differs from the row before; true in the first row."""
     out = np.zeros(len(columns[0]), np.bool_)
