@@ -1,24 +1,15 @@
 """The detection of an event rule → one predicate (specification, "Detection").
 
-pySigma's parsed condition is resolved here rather than by its own ``postprocess``, which writes parents onto the
-rule, forgets a value's modifiers, and drops a selector that names nothing.
+Conditions are resolved here rather than by pySigma's ``postprocess``, which writes parents onto the rule, forgets a
+value's modifiers, and drops a selector that names nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import assert_never
 
-from sigma.conditions import (
-    ConditionAND,
-    ConditionIdentifier,
-    ConditionItem,
-    ConditionNOT,
-    ConditionOR,
-    ConditionSelector,
-    SigmaCondition,
-)
-from sigma.exceptions import SigmaError
+from sigma.conditions import ConditionAND
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaDetections
 
 from tollwatch.diagnostics import closest
@@ -26,13 +17,25 @@ from tollwatch.plan.faults import Faults
 from tollwatch.plan.logic import all_of, any_of, negation
 from tollwatch.plan.lower_value import ValueReader
 from tollwatch.plan.nodes import Constant, Null, Predicate
+from tollwatch.sigma.conditions import (
+    Condition,
+    ConditionError,
+    Every,
+    Name,
+    Negated,
+    Selector,
+    Some,
+    matching,
+    parse_condition,
+)
 from tollwatch.sigma.model import EventRule
 
 
 def lower_detection(rule: EventRule, faults: Faults) -> Predicate:
     """The rule's predicate; several conditions are alternatives. Mistakes are noted in ``faults``."""
     lowering = _Detections(rule.sigma.detection, faults)
-    return any_of(lowering.condition(condition) for condition in rule.sigma.detection.parsed_condition)
+    # The texts are what filters were applied to, too.
+    return any_of(lowering.condition(condition.condition) for condition in rule.sigma.detection.parsed_condition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +43,27 @@ class _Detections:
     detections: SigmaDetections
     faults: Faults
 
-    def condition(self, condition: SigmaCondition) -> Predicate:
+    def condition(self, text: str) -> Predicate:
         try:
-            return self._condition(cast("ConditionItem", condition.parse(postprocess=False)))
-        except SigmaError as error:
-            self.faults.add("PLN001", f"the condition cannot be read: {error}")
-        except RecursionError:
-            self.faults.add("PLN001", "the condition is nested too deeply")
+            return self._condition(parse_condition(text))
+        except ConditionError as error:
+            self.faults.add("PLN001", f"the condition cannot be read: {error.message}", error.hint)
         return Constant(False)
 
-    def _condition(self, item: ConditionItem) -> Predicate:
-        match item:
-            case ConditionIdentifier():
-                return self._named(item.identifier)
-            case ConditionSelector():
-                return self._selected(item)
-            case ConditionAND():
-                return all_of(self._condition(cast("ConditionItem", part)) for part in item.args)
-            case ConditionOR():
-                return any_of(self._condition(cast("ConditionItem", part)) for part in item.args)
-            case ConditionNOT():
-                return negation(self._condition(cast("ConditionItem", item.args[0])))
+    def _condition(self, condition: Condition) -> Predicate:
+        match condition:
+            case Name(token):
+                return self._named(token.text)
+            case Selector():
+                return self._selected(condition)
+            case Every(items):
+                return all_of(self._condition(item) for item in items)
+            case Some(items):
+                return any_of(self._condition(item) for item in items)
+            case Negated(item):
+                return negation(self._condition(item))
             case _:
-                self.faults.add("PLN001", f"the condition holds {type(item).__name__}, which is not understood")
-                return Constant(False)
+                assert_never(condition)
 
     def _named(self, name: str) -> Predicate:
         detection = self.detections.detections.get(name)
@@ -73,11 +73,11 @@ class _Detections:
         self.faults.add("PLN002", f"the condition names {name}, and there is no such selection", hint)
         return Constant(False)
 
-    def _selected(self, selector: ConditionSelector) -> Predicate:
-        names = [found.identifier for found in selector.resolve_referenced_detections(self.detections)]
+    def _selected(self, selector: Selector) -> Predicate:
+        names = matching(selector.pattern.text, self.detections.detections)
         if not names:
-            self.faults.add("PLN002", f"the condition asks for selections like {selector.pattern}, and there is none")
-        link = all_of if selector.cond_class is ConditionAND else any_of
+            self.faults.add("PLN002", f"no selection matches {selector.pattern.text}, which the condition asks for")
+        link = all_of if selector.every else any_of
         return link(self._named(name) for name in names)
 
     def _detection(self, detection: SigmaDetection) -> Predicate:
