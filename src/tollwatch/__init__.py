@@ -1,3 +1,91 @@
-"""Tollwatch: detection-as-code for the abuse of AI APIs."""
+"""Tollwatch: detection-as-code for the abuse of AI APIs.
+
+The public verbs. Nothing heavy is imported before one of them is called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+# The verb below has the name of a package. Loaded before it, the package cannot take the verb's place later.
+from tollwatch import evaluate as _package  # noqa: F401
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tollwatch.cases.result import CaseResult
+    from tollwatch.config import Settings
+    from tollwatch.diagnostics import Diagnostic
+    from tollwatch.evaluate.run import Outcome
+    from tollwatch.sigma.model import RuleSet
 
 __version__ = "0.1.0"
+
+__all__ = ["__version__", "check", "evaluate", "load", "run_cases"]
+
+
+def load(paths: Sequence[str | Path] | None = None, settings: Settings | None = None) -> RuleSet:
+    """The rules of files and folders (default: those of the settings), with every mistake in ``diagnostics``.
+
+    ``settings`` are by default those of the nearest rules.toml; they give placeholders their values.
+
+    Raises:
+        ConfigurationError: rules.toml cannot be used.
+    """
+    from tollwatch.cases.run import load_rules
+    from tollwatch.config import load_settings
+
+    return load_rules(load_settings() if settings is None else settings, paths)
+
+
+def check(rules: RuleSet) -> tuple[Diagnostic, ...]:
+    """Every mistake in the rules, from reading them to lowering and linting them, in file and line order."""
+    from tollwatch.diagnostics import in_order
+    from tollwatch.lint import lint
+    from tollwatch.plan.lower import lower
+
+    plan, mistakes = lower(rules)
+    return in_order((*rules.diagnostics, *mistakes, *lint(rules, plan)))
+
+
+def evaluate(
+    rules: RuleSet, logs: Sequence[str | Path], *, profile: str = "canonical", settings: Settings | None = None
+) -> Outcome:
+    """The alerts of all detections over logs that are written in a profile.
+
+    Raises:
+        ConfigurationError: there is no such profile, or rules.toml cannot be used.
+        RuleError: a rule cannot be read or lowered, or the profile cannot serve it; the others were not evaluated.
+        UsageError: a log that does not exist.
+    """
+    from tollwatch.config import load_settings
+    from tollwatch.diagnostics import Severity
+    from tollwatch.errors import RuleError
+    from tollwatch.evaluate.run import run
+    from tollwatch.logs.profile import load_profile
+    from tollwatch.logs.read import open_logs
+    from tollwatch.plan.fit import unfit
+    from tollwatch.plan.lower import lower
+
+    form = load_profile(profile, (load_settings() if settings is None else settings).profiles)
+    plan, mistakes = lower(rules)
+    errors = tuple(m for m in (*rules.diagnostics, *mistakes) if m.severity is Severity.ERROR)
+    refusals = tuple(refusal for node in plan.detections for refusal in unfit(node, form))
+    if errors or refusals:
+        raise RuleError(errors + refusals)
+    return run(plan, open_logs(logs, form))
+
+
+def run_cases(
+    settings: Settings | None = None,
+    *,
+    paths: Sequence[str | Path] | None = None,
+    rules: RuleSet | None = None,
+    keyword: str | None = None,
+    profile: str | None = None,
+) -> tuple[CaseResult, ...]:
+    """Run cases against their rules; see ``tollwatch.cases.run.run_cases``."""
+    from tollwatch.cases.run import run_cases as run
+
+    return run(settings, paths=paths, rules=rules, keyword=keyword, profile=profile)

@@ -7,6 +7,7 @@ name, CAS007 a field that no event has, CAS008 more events than a case may have.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeGuard, assert_never
@@ -70,19 +71,20 @@ def find_case_files(paths: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def read_cases(path: Path) -> CaseFile:
-    """The cases of a file.
+def read_cases(path: Path, shown: str | None = None) -> CaseFile:
+    """The cases of a file; ``shown`` is what messages call it (default: its path).
 
     Raises:
         ConfigurationError: with every mistake of the file.
     """
+    shown = str(path) if shown is None else shown
     try:
-        tree = read_tree(path)
+        tree = replace(read_tree(path), path=shown)
     except TreeError as error:
-        mistake = Diagnostic("CAS001", error.message, str(path), error.line, error.column, None, error.source_line)
+        mistake = Diagnostic("CAS001", error.message, shown, error.line, error.column, None, error.source_line)
         raise ConfigurationError((mistake,)) from None
     if tree.root is None:
-        raise ConfigurationError((Diagnostic("CAS001", "the file is empty; it holds rule and cases", str(path)),))
+        raise ConfigurationError((Diagnostic("CAS001", "the file is empty; it holds rule and cases", shown),))
     reader = _Reader(Checked(tree), path.parent)
     found = reader.case_file(tree.root)
     if reader.checked.mistakes or found is None:
@@ -116,7 +118,7 @@ class _Reader:
             for key, value in item.pairs if isinstance(item, Mapping) else ():
                 if not (isinstance(key, Scalar) and key.text == "name" and isinstance(value, Scalar)):
                     continue
-                name = value.text.strip()
+                name = " ".join(value.text.split())
                 if name in seen:
                     self.checked.wrong(value, "CAS006", f"line {seen[name]} has a case of this name already: {name}")
                 seen.setdefault(name, value.line)
@@ -126,7 +128,10 @@ class _Reader:
         name = self.checked.text(fields["name"], "name") if "name" in fields else None
         events = self.events(fields["events"]) if "events" in fields else ()
         expect = tuple(self.expectations(fields["expect"])) if "expect" in fields else ()
-        return None if name is None else Case(name, events, expect, self.checked.place(fields["name"]))
+        # A title of several lines is one line in every report.
+        return (
+            None if name is None else Case(" ".join(name.split()), events, expect, self.checked.place(fields["name"]))
+        )
 
     # ------------------------------------------------------------ events
 

@@ -7,7 +7,7 @@ CAS012 a detection without a case that fires or one that stays silent.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # pandas and pySigma are loaded when the first case runs
     from tollwatch.logs.model import Events
     from tollwatch.logs.profile import Profile
     from tollwatch.plan.nodes import Node, Plan
-    from tollwatch.sigma.model import Header, RuleSet
+    from tollwatch.sigma.model import RuleSet
 
 KNOWN_FIELDS: Mapping[str, frozenset[str]] = {"ai_api": frozenset(FIELDS)}
 """The fields that rules of a log source's category may name."""
@@ -40,11 +40,12 @@ _LOOKED_THROUGH = 1 << 20
 """The largest rule file, in bytes, that a missing rule is looked for in."""
 
 
-def load_rules(settings: Settings) -> RuleSet:
-    """The rules of a detection repository, whose placeholders and fields are those of its settings."""
+def load_rules(settings: Settings, paths: Sequence[str | Path] | None = None) -> RuleSet:
+    """The rules of a repository (or of ``paths``), with the placeholders of its settings and the canonical fields."""
     from tollwatch.sigma.load import load
 
-    return load(settings.rules, placeholders=settings.placeholders, known_fields=KNOWN_FIELDS)
+    chosen = settings.rules if paths is None else paths
+    return load(chosen, placeholders=settings.placeholders, known_fields=KNOWN_FIELDS)
 
 
 def run_cases(
@@ -77,12 +78,12 @@ def run_cases(
     )
 
 
-def read_file(path: Path) -> CaseFile | CaseResult:
-    """The cases of a file, or the error that stands for all of them."""
+def read_file(path: Path, shown: str | None = None) -> CaseFile | CaseResult:
+    """The cases of a file, or the error that stands for all of them; ``shown`` as in ``read_cases``."""
     try:
-        return read_cases(path)
+        return read_cases(path, shown)
     except ConfigurationError as error:
-        return _unread(str(path), path.name, error.diagnostics)
+        return _unread(str(path) if shown is None else shown, path.name, error.diagnostics)
 
 
 def _unread(file: str, name: str, mistakes: tuple[Diagnostic, ...]) -> CaseResult:
@@ -229,26 +230,32 @@ class Runner:
 
         ``every``: also detections that no file is about.
         """
+        read = list(files)
         by_rule: dict[str, list[CaseFile]] = {}
-        unread = False
-        for file in files:
+        for file in read:
             if isinstance(file, CaseFile):
                 by_rule.setdefault(self._key(file), []).append(file)
-            else:
-                unread = True
         for rule, of_rule in by_rule.items():
             lacking = lacks(case for file in of_rule for case in file)
             if lacking and self._rules.get(rule) is not None:
                 place = of_rule[0].place
-                yield _incomplete(place.path, place.line, place.column, rule, lacking)
-        # A file that cannot be read may hold the cases that seem to be missing.
-        if every and not unread:
-            for header in self._untested(by_rule):
-                yield _incomplete(header.path, header.line, header.column, header.key, "has no cases")
+                yield incomplete(place.path, place.line, place.column, rule, lacking)
+        if every:
+            yield from self.untested(read)
 
-    def _untested(self, tested: Container[str]) -> Iterator[Header]:
-        plan, _ = self._lowered()
-        return (node.header for node in plan.detections if node.header.key not in tested)
+    def untested(self, files: Iterable[CaseFile | CaseResult]) -> Iterator[CaseResult]:
+        """One failed result for each detection that no file is about.
+
+        None where some file could not be read: it may hold the cases that seem to be missing.
+        """
+        read = list(files)
+        tested = {self._key(file) for file in read if isinstance(file, CaseFile)}
+        if any(isinstance(file, CaseResult) for file in read):
+            return
+        for node in self._lowered()[0].detections:
+            header = node.header
+            if header.key not in tested:
+                yield incomplete(header.path, header.line, header.column, header.key, "has no cases")
 
 
 # ---------------------------------------------------------------- parts of a run
@@ -305,7 +312,8 @@ def lacks(cases: Iterable[Case]) -> str | None:
             return "has no cases"
 
 
-def _incomplete(path: str, line: int, column: int, rule: str, lacking: str) -> CaseResult:
+def incomplete(path: str, line: int, column: int, rule: str, lacking: str) -> CaseResult:
+    """The failed result of a detection that lacks cases; ``lacking`` as ``lacks`` words it."""
     name = "has a case that fires and one that stays silent"
     mistake = Diagnostic("CAS012", f"the detection {rule} {lacking}", path, line, column)
     return CaseResult(
