@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 
 from tollwatch.evaluate.masks import Masks
 from tollwatch.evaluate.numbers import Numbers, exact_numbers, widened
-from tollwatch.evaluate.values import native, number_values, text_values
 from tollwatch.evaluate.windows import Index
 from tollwatch.logs.model import Events
+from tollwatch.logs.values import native, number_values, text_values
 from tollwatch.plan.nodes import Search
 
 MICRO = 1_000_000

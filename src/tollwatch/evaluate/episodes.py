@@ -11,8 +11,8 @@ from tollwatch.evaluate.alerts import Alert, EventReference, Peak, Step
 from tollwatch.evaluate.collect import Kept
 from tollwatch.evaluate.correlate import Correlator, Hits
 from tollwatch.evaluate.numbers import Ratio
-from tollwatch.evaluate.values import text_values
 from tollwatch.evaluate.windows import Index, changed, distinct, merge_ranges, segments
+from tollwatch.logs.values import text_values
 from tollwatch.plan.nodes import Aggregate, Node, Search, Sequence
 from tollwatch.sigma.model import Op, Threshold
 

@@ -19,9 +19,9 @@ from tollwatch.evaluate.numbers import Mask
 from tollwatch.evaluate.phrases import duration, moment, ordinal, plural
 from tollwatch.evaluate.rows import Rows
 from tollwatch.evaluate.run import keep
-from tollwatch.evaluate.values import text_values
 from tollwatch.evaluate.windows import Index
 from tollwatch.logs.model import Events
+from tollwatch.logs.values import text_values
 from tollwatch.plan.describe import describe
 from tollwatch.plan.nodes import Aggregate, And, Column, GroupValue, Input, Measure, Node, Search, Sequence, Window
 from tollwatch.plan.walk import searches

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tollwatch.evaluate.numbers import Array, Mask
+Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
 
 # At most 18 digits fit int64 whatever they are.
 _INTEGER = r"^-?[0-9]{1,18}$"

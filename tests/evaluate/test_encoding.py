@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from tollwatch.evaluate.collect import encode
-from tollwatch.evaluate.values import native, number_values, text_values
+from tollwatch.logs.values import native, number_values, text_values
 
 
 @pytest.mark.parametrize(
