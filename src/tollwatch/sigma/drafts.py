@@ -1,0 +1,128 @@
+"""Documents read one by one, before they know of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tollwatch.sigma.correlations import CorrelationDraft, read_correlation
+from tollwatch.sigma.event_rules import EventDraft, Given, read_event_rule
+from tollwatch.sigma.filters import FilterDraft, read_filter
+from tollwatch.sigma.header import normal_id
+from tollwatch.sigma.report import Report, nearest
+from tollwatch.sigma.yaml_source import Document
+
+_ACTIONS = ("global", "reset", "repeat")
+
+
+@dataclass(slots=True, eq=False)
+class Draft:
+    """A document; ``content`` is None where it has a mistake. ``key`` is given once all documents are read.
+
+    ``left_out``: it has no mistake, but needs a rule that has one.
+    """
+
+    report: Report
+    rule: Mapping[str, object]
+    content: EventDraft | CorrelationDraft | FilterDraft | None
+    key: str = ""
+    left_out: bool = False
+
+    @property
+    def is_filter(self) -> bool:
+        """Whether this is a filter, also one with mistakes."""
+        return "filter" in self.rule and "correlation" not in self.rule
+
+    @property
+    def name(self) -> str | None:
+        """The rule's name, where it is one."""
+        name = self.rule.get("name")
+        return name if isinstance(name, str) and name else None
+
+    @property
+    def id(self) -> str | None:
+        """The rule's id in its usual form, where it is one."""
+        return normal_id(self.rule.get("id"))
+
+    @property
+    def place(self) -> str:
+        """Where the document starts, as ``path:line``."""
+        return f"{self.report.document.source.path}:{self.report.document.start.line}"
+
+
+def read_draft(document: Document, given: Given) -> Draft:
+    """The document as what it is: a correlation, a filter or an event rule."""
+    report = Report(document)
+    report.flaws()
+    rule = document.value
+    if not isinstance(rule, dict):
+        if not report.failed:
+            hint = "a Sigma document is a mapping with a title, a logsource and a detection"
+            report.error("SIG007", "this document is no mapping", hint=hint)
+        return Draft(report, {}, None)
+    if (rule.get("action") in _ACTIONS and "detection" not in rule) or rule.get("action") == "repeat":
+        message = f"`action: {rule['action']}` is not supported"
+        hint = "write each rule out in full, or move what is shared into a correlation"
+        report.error("SIG007", message, ("action",), hint=hint, key=True)
+        return Draft(report, rule, None)
+    if document.flaws:  # what could not be read would be told of a second time, as missing
+        return Draft(report, rule, None)
+    return Draft(report, rule, _content(report, rule, given))
+
+
+def _content(
+    report: Report, rule: Mapping[str, object], given: Given
+) -> EventDraft | CorrelationDraft | FilterDraft | None:
+    if "correlation" in rule:
+        return read_correlation(report, rule)
+    if "filter" in rule:
+        return read_filter(report, rule, given)
+    return read_event_rule(report, rule, given)
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Documents by name and id."""
+
+    drafts: tuple[Draft, ...]
+    by_name: Mapping[str, Draft]
+    by_id: Mapping[str, Draft]
+
+    def find(self, reference: str) -> Draft | None:
+        """The document with this name or id."""
+        return self.by_name.get(reference) or self.by_id.get(normal_id(reference) or "")
+
+    def near(self, reference: str, *, filters: bool = False) -> str | None:
+        """A hint with the nearest names and ids."""
+        known = [*self.by_name.items(), *self.by_id.items()]
+        return nearest(reference, (word for word, draft in known if filters or not draft.is_filter))
+
+
+def register(drafts: Iterable[Draft]) -> Register:
+    """Names and ids, each belonging to the first that has it (a second one is told of), and every draft's key."""
+    all_drafts = tuple(drafts)
+    by_name: dict[str, Draft] = {}
+    by_id: dict[str, Draft] = {}
+    for draft in all_drafts:
+        for kind, word, known in (("name", draft.name, by_name), ("id", draft.id, by_id)):
+            first = known.setdefault(word, draft) if word else draft
+            if first is not draft:
+                message = f"the {kind} {word!r} is already that of {first.place}"
+                draft.report.error("SIG012", message, (kind,))
+    _give_keys(all_drafts, {*by_name, *by_id})
+    return Register(all_drafts, by_name, by_id)
+
+
+def _give_keys(drafts: tuple[Draft, ...], taken: set[str]) -> None:
+    """Name, else id, else the file's stem; a key that another has gets a number."""
+    given: set[str] = set()
+    for draft in drafts:
+        base = draft.name or draft.id
+        own = base is not None and base not in given
+        key = base = base or draft.report.document.source.stem
+        number = 1
+        while not own and (key in taken or key in given):
+            number += 1
+            key = f"{base}#{number}"
+        given.add(key)
+        draft.key = key
