@@ -7,23 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from tollwatch.diagnostics import Diagnostic
+from tollwatch.yaml_checked import Place
 
 Value = str | int | float | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something stands in a case file, 1-based, with the text of its line."""
-
-    path: str
-    line: int
-    column: int
-    source_line: str | None = None
-
-    def diagnostic(self, code: str, message: str, hint: str | None = None) -> Diagnostic:
-        """A mistake at this place."""
-        return Diagnostic(code, message, self.path, self.line, self.column, hint, self.source_line)
 
 
 # ---------------------------------------------------------------- what a step's field may hold

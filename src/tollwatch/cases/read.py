@@ -1,6 +1,6 @@
 """cases.yml → CaseFile, with every mistake of the file at once.
 
-CAS001 to CAS004 as in ``checked``; CAS005 a log file that is not there or of unknown form, CAS006 two cases of one
+CAS001 to CAS004 as in yaml_checked; CAS005 a log file that is not there or of unknown form, CAS006 two cases of one
 name, CAS007 a field that no event has, CAS008 more events than a case may have.
 """
 
@@ -12,7 +12,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TypeGuard, assert_never
 
-from tollwatch.cases.checked import Checked, shown
 from tollwatch.cases.model import (
     Case,
     CaseFile,
@@ -30,6 +29,7 @@ from tollwatch.cases.moments import parse_duration, parse_moment
 from tollwatch.diagnostics import Diagnostic, closest, in_order
 from tollwatch.errors import ConfigurationError, UsageError
 from tollwatch.logs.schema import FIELDS
+from tollwatch.yaml_checked import Checked, shown
 from tollwatch.yaml_tree import Mapping, Node, Scalar, Sequence, TreeError, read_tree
 
 EVENT_LIMIT = 1_000_000
@@ -85,7 +85,7 @@ def read_cases(path: Path, shown: str | None = None) -> CaseFile:
         raise ConfigurationError((mistake,)) from None
     if tree.root is None:
         raise ConfigurationError((Diagnostic("CAS001", "the file is empty; it holds rule and cases", shown),))
-    reader = _Reader(Checked(tree), path.parent)
+    reader = _Reader(Checked(tree, "CAS"), path.parent)
     found = reader.case_file(tree.root)
     if reader.checked.mistakes or found is None:
         raise ConfigurationError(in_order(reader.checked.mistakes))

@@ -1,23 +1,38 @@
-"""The tree of a case file, taken apart: each helper gives a value, or notes a mistake with its place and gives None.
+"""The tree of a YAML file, taken apart: each method gives a value, or notes a mistake with its place and gives None.
 
-CAS001 the file cannot be read as YAML, CAS002 a key that is unknown or comes twice, CAS003 a key that is missing,
-CAS004 a value of the wrong kind.
+The codes have the file kind's prefix (CAS for cases, PRF for profiles): 001 the file cannot be read as YAML,
+002 a key that is unknown or comes twice, 003 a key that is missing, 004 a value of the wrong kind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
-from tollwatch.cases.model import Place
 from tollwatch.diagnostics import Diagnostic, closest
 from tollwatch.yaml_tree import Mapping, Node, Scalar, Sequence, Tree
 
 
-class Checked:
-    """A tree and the mistakes found in it so far."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands in a file, 1-based, with the text of its line."""
 
-    def __init__(self, tree: Tree) -> None:
+    path: str
+    line: int
+    column: int
+    source_line: str | None = None
+
+    def diagnostic(self, code: str, message: str, hint: str | None = None) -> Diagnostic:
+        """A mistake at this place."""
+        return Diagnostic(code, message, self.path, self.line, self.column, hint, self.source_line)
+
+
+class Checked:
+    """A tree and the mistakes found in it so far, under codes that begin with ``prefix``."""
+
+    def __init__(self, tree: Tree, prefix: str) -> None:
         self.tree = tree
+        self.prefix = prefix
         self.mistakes: list[Diagnostic] = []
 
     def place(self, node: Node) -> Place:
@@ -32,14 +47,14 @@ class Checked:
     def pairs(self, node: Node, what: str) -> dict[str, tuple[Scalar, Node]]:
         """A mapping's (key, value) nodes by key; a key that comes twice or is no text is a mistake."""
         if not isinstance(node, Mapping):
-            self.wrong(node, "CAS004", f"{what} must be a mapping, not {shown(node)}")
+            self.wrong(node, self.prefix + "004", f"{what} must be a mapping, not {shown(node)}")
             return {}
         found: dict[str, tuple[Scalar, Node]] = {}
         for key, value in _merged(node):
             if not isinstance(key, Scalar):
-                self.wrong(key, "CAS004", f"a key of {what} must be a text, not {shown(key)}")
+                self.wrong(key, self.prefix + "004", f"a key of {what} must be a text, not {shown(key)}")
             elif key.text in found:
-                self.wrong(key, "CAS002", f"{key.text!r} comes twice in {what}")
+                self.wrong(key, self.prefix + "002", f"{key.text!r} comes twice in {what}")
             else:
                 found[key.text] = (key, value)
         return found
@@ -50,24 +65,24 @@ class Checked:
         for name, (key, _) in pairs.items():
             if name not in known:
                 hint = closest(name, known) or "known here: " + ", ".join(known)
-                self.wrong(key, "CAS002", f"unknown key {name!r} in {what}", hint)
+                self.wrong(key, self.prefix + "002", f"unknown key {name!r} in {what}", hint)
         for name in required:
             if name not in pairs and isinstance(node, Mapping):
-                self.wrong(node, "CAS003", f"{what} has no {name!r}")
+                self.wrong(node, self.prefix + "003", f"{what} has no {name!r}")
         return {name: value for name, (_, value) in pairs.items() if name in known}
 
     def items(self, node: Node, what: str) -> tuple[Node, ...]:
         """The items of a list that has some."""
         if isinstance(node, Sequence) and node.items:
             return node.items
-        self.wrong(node, "CAS004", f"{what} must be a list, not {'empty' if _empty(node) else shown(node)}")
+        self.wrong(node, self.prefix + "004", f"{what} must be a list, not {'empty' if _empty(node) else shown(node)}")
         return ()
 
     def text(self, node: Node, what: str) -> str | None:
         """A scalar's text as it is written, whatever it reads as; not empty."""
         if isinstance(node, Scalar) and node.text.strip() and (not node.plain or node.value is not None):
             return node.text.strip()
-        self.wrong(node, "CAS004", f"{what} must be a text, not {'empty' if _empty(node) else shown(node)}")
+        self.wrong(node, self.prefix + "004", f"{what} must be a text, not {'empty' if _empty(node) else shown(node)}")
         return None
 
     def whole(self, node: Node, what: str, least: int = 0) -> int | None:
@@ -75,7 +90,7 @@ class Checked:
         value = node.value if isinstance(node, Scalar) else None
         if isinstance(value, int) and not isinstance(value, bool) and value >= least:
             return value
-        self.wrong(node, "CAS004", f"{what} must be a whole number from {least}, not {shown(node)}")
+        self.wrong(node, self.prefix + "004", f"{what} must be a whole number from {least}, not {shown(node)}")
         return None
 
 
