@@ -48,14 +48,15 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class CorrelationDraft:
-    """A correlation without mistakes of its own, its references not yet looked up.
+    """A correlation, its references not yet looked up; with mistakes in it, only what could be read.
 
-    ``condition`` None: the default of a temporal type. ``expression`` names rules as they are referred to.
+    ``condition`` None: the default of a temporal type. A condition that is an expression names rules as they are
+    referred to.
     """
 
-    type: CorrelationType
+    type: CorrelationType | None
     references: tuple[Reference, ...]
-    timespan: Timespan
+    timespan: Timespan | None
     condition: Threshold | Condition | None
     group_by: tuple[str, ...]
     aliases: tuple[Alias, ...]
@@ -65,7 +66,7 @@ class CorrelationDraft:
 
 
 def read_correlation(report: Report, rule: Mapping[str, object]) -> CorrelationDraft | None:
-    """The correlation, or None with its mistakes told."""
+    """The correlation with its mistakes told, or None where there is nothing to read."""
     check_header(report, rule)
     section = rule.get("correlation")
     if not isinstance(section, dict):
@@ -84,8 +85,6 @@ def read_correlation(report: Report, rule: Mapping[str, object]) -> CorrelationD
     generate = reader.generate()
     if isinstance(condition, Condition) and not references:
         references = tuple(_first_uses(condition))
-    if report.failed or type_ is None or timespan is None:
-        return None
     return CorrelationDraft(
         type_, references, timespan, condition, group_by, aliases, value_fields, percentile, generate
     )

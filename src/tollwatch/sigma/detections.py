@@ -74,18 +74,23 @@ class DetectionReader:
         texts, conditions = self._conditions(section, names, path, whose)
         return Detections(selections, conditions, texts)
 
-    def locate(self, value: object, path: Path) -> None:
-        """Tell of every item in a selection, as it was given to pySigma, that pySigma refuses."""
-        if isinstance(value, dict):
-            for key, item in value.items():
-                for index, message, hint in mistakes_of_pysigma(key, item):
-                    at = (*path, key) if index is None else (*path, key, index)
-                    self.report.error("SIG021", message, at, hint=hint)
-        elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
-            for index, item in enumerate(value):
-                self.locate(item, (*path, index))
-        else:
-            for index, message, hint in mistakes_of_pysigma("", value):
+    def locate(self, value: object, written: object, path: Path) -> None:
+        """Tell of every item in a selection that pySigma refuses and that has no other mistake.
+
+        ``value`` is the selection as given to pySigma, ``written`` as it is in the file.
+        """
+        if isinstance(value, dict) and isinstance(written, dict):
+            for (key, item), name in zip(value.items(), written, strict=False):
+                self._locate_item(key, item, (*path, name))
+        elif isinstance(value, list) and isinstance(written, list) and any(isinstance(v, dict | list) for v in value):
+            for index, (item, was) in enumerate(zip(value, written, strict=False)):
+                self.locate(item, was, (*path, index))
+        elif value is not None:
+            self._locate_item("", value, path)
+
+    def _locate_item(self, key: str, value: object, path: Path) -> None:
+        if not self.report.mentioned(path):
+            for index, message, hint in mistakes_of_pysigma(key, value):
                 self.report.error("SIG021", message, path if index is None else (*path, index), hint=hint)
 
     # ------------------------------------------------------------ conditions

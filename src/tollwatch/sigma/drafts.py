@@ -9,7 +9,7 @@ from tollwatch.sigma.correlations import CorrelationDraft, read_correlation
 from tollwatch.sigma.event_rules import EventDraft, Given, read_event_rule
 from tollwatch.sigma.filters import FilterDraft, read_filter
 from tollwatch.sigma.header import normal_id
-from tollwatch.sigma.report import Report, nearest
+from tollwatch.sigma.report import FEW, Report, nearest
 from tollwatch.sigma.yaml_source import Document
 
 _ACTIONS = ("global", "reset", "repeat")
@@ -65,7 +65,7 @@ def read_draft(document: Document, given: Given) -> Draft:
         hint = "write each rule out in full, or move what is shared into a correlation"
         report.error("SIG007", message, ("action",), hint=hint, key=True)
         return Draft(report, rule, None)
-    if document.flaws:  # what could not be read would be told of a second time, as missing
+    if any(flaw.code != "SIG005" for flaw in document.flaws):  # what could not be read would also seem to be missing
         return Draft(report, rule, None)
     return Draft(report, rule, _content(report, rule, given))
 
@@ -92,10 +92,12 @@ class Register:
         """The document with this name or id."""
         return self.by_name.get(reference) or self.by_id.get(normal_id(reference) or "")
 
-    def near(self, reference: str, *, filters: bool = False) -> str | None:
-        """A hint with the nearest names and ids."""
-        known = [*self.by_name.items(), *self.by_id.items()]
-        return nearest(reference, (word for word, draft in known if filters or not draft.is_filter))
+    def near(self, reference: str) -> str | None:
+        """A hint with the nearest names or ids of rules; among many, only those with the same first letter."""
+        known = self.by_name if normal_id(reference) is None else self.by_id
+        names = [word for word, draft in known.items() if not draft.is_filter]
+        first = reference[:1].lower()
+        return nearest(reference, names if len(names) <= FEW else (word for word in names if word[:1].lower() == first))
 
 
 def register(drafts: Iterable[Draft]) -> Register:

@@ -50,17 +50,17 @@ def read_event_rule(report: Report, rule: Mapping[str, object], given: Given) ->
         return None
     reader = DetectionReader(report, given.items(report, logsource))
     detections = reader.read(section, ("detection",), "the detection")
-    if report.failed or logsource is None:
-        return None
-    try:
-        sigma = pysigma_rule(rule, detections.plain())
-    except PYSIGMA_RAISES as error:
-        for name, value in detections.selections.items():
-            reader.locate(value, ("detection", name))
-        if not report.failed:
-            report.error("SIG023", f"pySigma cannot read the rule: {error}")
-        return None
-    return EventDraft(logsource, detections, sigma)
+    problem = "it has other mistakes"
+    if not report.failed and logsource is not None:
+        try:
+            return EventDraft(logsource, detections, pysigma_rule(rule, detections.plain()))
+        except PYSIGMA_RAISES as error:
+            problem = str(error)
+    for name, value in detections.selections.items():
+        reader.locate(value, section[name], ("detection", name))
+    if not report.failed:
+        report.error("SIG023", f"pySigma cannot read the rule: {problem}")
+    return None
 
 
 def read_logsource(report: Report, rule: Mapping[str, object]) -> LogSource | None:

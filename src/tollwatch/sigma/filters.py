@@ -48,17 +48,18 @@ def read_filter(report: Report, rule: Mapping[str, object], given: Given) -> Fil
     detections = reader.read(section, _TOP, "the filter")
     if isinstance(section.get("condition"), list):
         report.error("SIG030", "a filter has one condition", (*_TOP, "condition"))
-    if report.failed or logsource is None:
-        return None
-    try:
-        SigmaDetections.from_dict(detections.plain())
-    except PYSIGMA_RAISES as error:
-        for name, value in detections.selections.items():
-            reader.locate(value, (*_TOP, name))
-        if not report.failed:
-            report.error("SIG023", f"pySigma cannot read the filter: {error}", _TOP)
-        return None
-    return FilterDraft(logsource, detections, references)
+    problem = "it has other mistakes"
+    if not report.failed and logsource is not None:
+        try:
+            SigmaDetections.from_dict(detections.plain())
+            return FilterDraft(logsource, detections, references)
+        except PYSIGMA_RAISES as error:
+            problem = str(error)
+    for name, value in detections.selections.items():
+        reader.locate(value, section[name], (*_TOP, name))
+    if not report.failed:
+        report.error("SIG023", f"pySigma cannot read the filter: {problem}", _TOP)
+    return None
 
 
 def _references(report: Report, section: Mapping[str, object]) -> tuple[Reference, ...] | None:

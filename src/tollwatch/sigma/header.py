@@ -56,10 +56,10 @@ def require(report: Report, mapping: Mapping[str, object], key: str, path: tuple
     """True where the key is there and not null; else it is told of, with the key that looks like it."""
     if mapping.get(key) is not None:
         return True
-    if key in mapping:
-        report.error("SIG010", f"{whose} has an empty `{key}`", (*path, key), key=True)
-        return False
     slip = nearest(key, mapping.keys() - _KEYS)
+    if key in mapping:
+        report.error("SIG010", f"{whose} has an empty `{key}`", (*path, key), key=True, hint=slip)
+        return False
     report.error("SIG010", f"{whose} has no `{key}`", path, hint=slip, key=True)
     return False
 

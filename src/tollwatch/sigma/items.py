@@ -144,11 +144,13 @@ def _encoding(modifiers: list[str], text: str) -> tuple[str, str] | None:
 
 def mistakes_of_pysigma(key: str, value: object) -> Iterator[tuple[int | None, str, str | None]]:
     """(index in the list or None, message, hint) for each value of an item that pySigma refuses."""
+    alone = False
     for index, item in enumerate(value) if isinstance(value, list) else [(None, value)]:
         mistake = _mistake(key, item)
         if mistake is not None:
+            alone = True
             yield index, *mistake
-    if isinstance(value, list) and (mistake := _mistake(key, value)) is not None:
+    if isinstance(value, list) and not alone and (mistake := _mistake(key, value)) is not None:
         yield None, *mistake
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from tollwatch.diagnostics import Severity
 from tollwatch.sigma.correlations import CorrelationDraft, Reference
 from tollwatch.sigma.drafts import Draft, Register
-from tollwatch.sigma.event_rules import EventDraft
 from tollwatch.sigma.model import CorrelationType
 from tollwatch.sigma.places import Path
 from tollwatch.sigma.report import nearest
@@ -18,8 +17,12 @@ NESTING_LIMIT = 30  # correlations of correlations; whoever walks the tree of a 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """``targets`` of a correlation in the order of its references; ``aliases``: alias → (rule, its field, where)."""
+    """What each correlation refers to, as far as it exists.
 
+    ``references`` and ``targets`` go together, in the order written; ``aliases``: alias → (rule, its field, where).
+    """
+
+    references: Mapping[Draft, tuple[Reference, ...]]
     targets: Mapping[Draft, tuple[Draft, ...]]
     aliases: Mapping[Draft, Mapping[str, tuple[tuple[Draft, str, Path], ...]]]
 
@@ -40,19 +43,22 @@ class Links:
 
 def link(register: Register) -> Links:
     """Look up every reference of the correlations; what is wrong with them is told."""
+    references: dict[Draft, tuple[Reference, ...]] = {}
     targets: dict[Draft, tuple[Draft, ...]] = {}
     aliases: dict[Draft, Mapping[str, tuple[tuple[Draft, str, Path], ...]]] = {}
     for draft in register.drafts:
         content = draft.content
         if isinstance(content, CorrelationDraft):
-            targets[draft] = tuple(_targets(draft, content, register))
+            found = tuple(_targets(draft, content, register))
+            references[draft] = tuple(reference for reference, _ in found)
+            targets[draft] = tuple(target for _, target in found)
             aliases[draft] = _aliases(draft, content, targets[draft], register)
-    links = Links(targets, aliases)
+    links = Links(references, targets, aliases)
     _refuse_cycles(links)
     return links
 
 
-def _targets(draft: Draft, content: CorrelationDraft, register: Register) -> Iterator[Draft]:
+def _targets(draft: Draft, content: CorrelationDraft, register: Register) -> Iterator[tuple[Reference, Draft]]:
     seen: dict[Draft, Reference] = {}
     for reference in content.references:
         found = register.find(reference.text)
@@ -66,7 +72,7 @@ def _targets(draft: Draft, content: CorrelationDraft, register: Register) -> Ite
             report_reference(draft, "SIG048", message, reference, None)
         else:
             seen[found] = reference
-            yield found
+            yield reference, found
 
 
 def _aliases(
@@ -135,19 +141,6 @@ def _report_cycle(cycle: list[Draft], links: Links) -> None:
     at = cycle.index(first)
     ring = [*cycle[at:], *cycle[:at]]
     names = " → ".join(draft.key for draft in (*ring, first))
-    content = first.content
-    if isinstance(content, CorrelationDraft):
-        position = links.targets[first].index(ring[1 % len(ring)])
-        hint = "a correlation cannot need its own result"
-        report_reference(
-            first,
-            "SIG041",
-            f"the correlations refer to each other in a cycle: {names}",
-            content.references[position],
-            hint,
-        )
-
-
-def is_event(draft: Draft) -> bool:
-    """Whether this is an event rule without mistakes of its own."""
-    return isinstance(draft.content, EventDraft)
+    reference = links.references[first][links.targets[first].index(ring[1 % len(ring)])]
+    message = f"the correlations refer to each other in a cycle: {names}"
+    report_reference(first, "SIG041", message, reference, "a correlation cannot need its own result")

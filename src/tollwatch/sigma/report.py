@@ -12,7 +12,7 @@ from tollwatch.sigma.places import Path, Place, Source, key_node, place, value_n
 from tollwatch.sigma.yaml_source import Document, Flaw
 
 LIMIT = 50  # mistakes told of in one document: a reader stops long before, and each costs time
-_NEAR_LIMIT = 1000  # names compared for a hint
+FEW = 1000  # names compared for a hint
 
 
 @dataclass(slots=True)
@@ -22,20 +22,25 @@ class Report:
     document: Document
     found: list[Diagnostic] = field(default_factory=list)
     failed: bool = False
+    _paths: list[Path] = field(default_factory=list)
 
     def error(self, code: str, message: str, path: Path = (), *, hint: str | None = None, key: bool = False) -> None:
         """A mistake at the value of the path, or at its last key."""
-        if self._room(code):
+        if self._room(code, path):
             self._add(code, message, self._place(path, key=key), hint, Severity.ERROR)
+
+    def mentioned(self, path: Path) -> bool:
+        """Whether a mistake at or below this path is told of already, or no more may be told of."""
+        return len(self.found) > LIMIT or any(known[: len(path)] == path for known in self._paths)
 
     def unknown(self, code: str, message: str, path: Path, word: str, known: Iterable[str], *, key: bool) -> None:
         """A mistake that is a name which does not exist: the hint names the nearest."""
-        if self._room(code):
+        if self._room(code, path):
             self._add(code, message, self._place(path, key=key), nearest(word, known), Severity.ERROR)
 
     def within(self, code: str, message: str, path: Path, word: str, earlier: int, hint: str | None) -> None:
         """A mistake at a word inside a text, after ``earlier`` other occurrences of it."""
-        if self._room(code):
+        if self._room(code, path):
             node = value_node(self._root(), path)
             at = word_place(self.document.source.lines, node, word, earlier) if node else self.document.start
             self._add(code, message, at, hint, Severity.ERROR)
@@ -54,16 +59,19 @@ class Report:
     def flaws(self) -> None:
         """The flaws of the YAML itself."""
         for flaw in self.document.flaws:
-            if self._room(flaw.code):
+            if self._room(flaw.code, ()):
                 self._add(flaw.code, flaw.message, flaw.place, flaw.hint, Severity.ERROR)
 
-    def _room(self, code: str) -> bool:
+    def _room(self, code: str, path: Path) -> bool:
         """True while more may be told of; the last entry says that there is more."""
         self.failed = True
         if len(self.found) == LIMIT:
             message = f"more than {LIMIT} mistakes in this document; the others are not shown"
             self._add(code, message, self.document.start, None, Severity.ERROR)
-        return len(self.found) <= LIMIT
+        if len(self.found) > LIMIT:
+            return False
+        self._paths.append(path)
+        return True
 
     def _root(self) -> yaml.Node | None:
         return self.document.source.node(self.document.segment, self.document.ordinal)
@@ -95,4 +103,4 @@ def from_flaw(source: Source, flaw: Flaw) -> Diagnostic:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """A hint with the nearest known names; nothing for what is too long or too much to compare."""
     names = sorted(set(known))
-    return closest(word, names) if len(word) <= 100 and len(names) <= _NEAR_LIMIT else None
+    return closest(word, names) if len(word) <= 100 and len(names) <= FEW else None

@@ -35,8 +35,7 @@ def resolve(register: Register, known_fields: Mapping[str, frozenset[str]]) -> t
     links = link(register)
     check = FieldCheck(links, known_fields)
     for draft in links.targets:
-        if not draft.report.failed:
-            check.check(draft)
+        check.check(draft)
     filters = filters_of_rules(register, links)
     _leave_out(register, links)
     return tuple(_rule(draft, links, filters) for draft in register.drafts if _is_rule(draft))
@@ -66,10 +65,7 @@ def _leave_out(register: Register, links: Links) -> None:
 
 
 def _path_of(draft: Draft, target: Draft, links: Links) -> tuple[str | int, ...]:
-    content = draft.content
-    if not isinstance(content, CorrelationDraft):
-        return ()
-    return content.references[links.targets[draft].index(target)].path
+    return links.references[draft][links.targets[draft].index(target)].path
 
 
 def _rule(draft: Draft, links: Links, filters: Mapping[Draft, Sequence[Draft]]) -> Rule:
@@ -94,6 +90,8 @@ def _event_rule(draft: Draft, content: EventDraft, filters: Sequence[Draft]) -> 
 
 def _correlation_rule(draft: Draft, content: CorrelationDraft, links: Links) -> CorrelationRule:
     targets = links.targets[draft]
+    if content.type is None or content.timespan is None:
+        raise TypeError("only correlations without mistakes are asked for")
     aliases = tuple(
         (alias, tuple((target.key, field) for target, field, _ in fields))
         for alias, fields in links.aliases[draft].items()

@@ -122,4 +122,9 @@ def _possible(bounds: Bounds, type_: CorrelationType, most: Decimal | None) -> b
 
 
 def _shown(value: object) -> str:
+    """As it may have been written in YAML."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None or isinstance(value, dict | list):
+        return "null" if value is None else "a mapping" if isinstance(value, dict) else "a list"
     return repr(value) if isinstance(value, str) else str(value)
