@@ -72,7 +72,7 @@ class Column:
         if self.is_text:
             return self.values
         if self.money and pa.types.is_integer(self.type):
-            return by_distinct(self.values, lambda values: pa.array([_dollars(v) for v in values.to_pylist()]))
+            return by_distinct(self.values, _dollar_texts)
         if pa.types.is_floating(self.type):
             return _double_texts(self.values)
         try:
@@ -88,7 +88,7 @@ class Column:
 
 def is_text(type_: pa.DataType) -> bool:
     """Whether it is one of Arrow's types of text."""
-    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_))
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
 
 
 def to_mask(found: Values) -> Mask:
@@ -116,6 +116,8 @@ def read_column(column: pa.ChunkedArray, *, money: bool = False) -> Column:
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         owner = _owners(column)
         column = pa.chunked_array([pc.list_flatten(chunk) for chunk in column.chunks], column.type.value_type)
+    if pa.types.is_string_view(column.type):
+        column = column.cast(pa.large_string())  # few kernels know views
     if pa.types.is_dictionary(column.type) or _repeats(column):
         values, codes = _encoded(column)
         if owner is None and values.null_count:
@@ -155,6 +157,10 @@ def _double_texts(values: Values) -> Values:
     whole = pc.and_(pc.equal(doubles, pc.round(doubles)), pc.less(pc.abs(doubles), _WHOLE))
     integers = pc.if_else(whole, doubles, None).cast(pa.int64()).cast(pa.string())
     return pc.coalesce(integers, values.cast(pa.string()))
+
+
+def _dollar_texts(values: pa.Array) -> pa.Array:
+    return pa.array([_dollars(micro) for micro in values.to_pylist()], pa.string())
 
 
 def _dollars(micro: int | None) -> str | None:

@@ -68,7 +68,9 @@ def _run(texts: Values, regex: Regex) -> Values:
     if is_portable(regex):
         return pc.match_substring_regex(texts, re2_text(regex))
     search = python_pattern(regex).search
-    return by_distinct(texts, lambda distinct: pa.array([search(text) is not None for text in distinct.to_pylist()]))
+    return by_distinct(
+        texts, lambda distinct: pa.array([search(text) is not None for text in distinct.to_pylist()], pa.bool_())
+    )
 
 
 def match_boolean(column: Column, wanted: bool) -> Mask:
