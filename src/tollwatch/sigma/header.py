@@ -25,6 +25,7 @@ _KEYS = frozenset(
     {"title", "id", "name", "status", "level", "date", "modified", "tags", "logsource", "detection", "correlation"}
     | {"filter", "tollwatch", "action", *_TEXTS, *_LISTS}
 )
+_OPTIONAL = _KEYS - {"title", "logsource", "detection"}  # of the others it is told that they are missing
 _EXTRAS = ("response", "schedule", "entities")
 
 
@@ -43,7 +44,7 @@ def check_header(report: Report, rule: Mapping[str, object]) -> None:
         if rule.get(key) is not None:
             check(report, key, rule[key])
     for key in rule:
-        slip = get_close_matches(key, _KEYS - rule.keys(), n=1, cutoff=0.8) if key not in _KEYS else []
+        slip = get_close_matches(key, _OPTIONAL - rule.keys(), n=1, cutoff=0.8) if key not in _KEYS else []
         if slip:  # keys of one's own are allowed, so only what looks like a slip is told of
             hint = f"did you mean {slip[0]}?"
             report.note(

@@ -45,11 +45,6 @@ class Source:
         breaks = list(_LINE_BREAK.finditer(self.text, 0, offset))
         return Place(len(breaks) + 1, offset - (breaks[-1].end() if breaks else 0) + 1)
 
-    def offset_of(self, line: int) -> int:
-        """The offset at which a 1-based line starts; the text's length where there is no such line."""
-        starts = [0, *(found.end() for found in _LINE_BREAK.finditer(self.text))]
-        return starts[line - 1] if line <= len(starts) else len(self.text)
-
     def line_text(self, line: int) -> str | None:
         """The text of a 1-based line."""
         return self.lines[line - 1] if 0 < line <= len(self.lines) else None
@@ -66,6 +61,12 @@ class Source:
         for _ in range(ordinal + 1):
             node = loader.get_node() if loader.check_node() else None
         return node
+
+
+def offset_of(text: str, line: int) -> int:
+    """The offset at which a 1-based line starts; the text's length where there is no such line."""
+    starts = [0, *(found.end() for found in _LINE_BREAK.finditer(text))]
+    return starts[line - 1] if line <= len(starts) else len(text)
 
 
 class Mark(Protocol):
@@ -114,7 +115,8 @@ def word_place(lines: list[str], node: yaml.Node, word: str, earlier: int) -> Pl
     Works for plain, quoted, folded and literal scalars alike; the scalar's start where the word is written otherwise
     (with an escape, say).
     """
-    pattern = re.compile(rf"(?<![\w*-]){re.escape(word)}(?![\w*-])" if word else r"(?!)")
+    whole = re.fullmatch(r"[\w*-]+", word) is not None
+    pattern = re.compile(rf"(?<![\w*-]){re.escape(word)}(?![\w*-])" if whole else re.escape(word))
     start, end = node.start_mark, node.end_mark
     seen = 0
     for line in range(start.line, min(end.line + 1, len(lines))):

@@ -21,7 +21,7 @@ from decimal import Decimal
 import yaml
 
 from tollwatch.errors import TollwatchError
-from tollwatch.sigma.places import Mark, Place, Source, place
+from tollwatch.sigma.places import Mark, Place, Source, offset_of, place
 
 SIZE_LIMIT = 1 << 20  # 1 MiB: the largest of all public rules has 0.3 MB, and this much is still parsed in a second
 DEPTH_LIMIT = 50  # the deepest public rule has 6 levels
@@ -85,18 +85,18 @@ def read_documents(source: Source) -> Iterator[Document | Flaw]:
     flaw = _blank_unreadable(source)
     if flaw is not None:
         yield flaw
+    whole = source.segments[-1]
     begin = 0
     for _ in range(BROKEN_LIMIT):
         broken = yield from _read_segment(source, len(source.segments) - 1)
         if broken is None:
             return
         yield broken
-        start = _next_document(source, broken.place, begin)
+        start = _next_document(whole, broken.place, begin)
         if start is None:
             return
         begin = start
-        text = source.segments[-1]
-        source.segments.append(_LINE_TEXT.sub("", text[:begin]) + text[begin:])
+        source.segments.append(_LINE_TEXT.sub("", whole[:begin]) + whole[begin:])
     yield Flaw("SIG003", f"more than {BROKEN_LIMIT} documents are broken; the rest of the file is not read", Place())
 
 
@@ -183,10 +183,10 @@ def _too_deep(mark: Mark | None) -> _RefusedError:
     return _RefusedError("SIG004", f"nested more than {DEPTH_LIMIT} levels deep", mark)
 
 
-def _next_document(source: Source, broken: Place, begin: int) -> int | None:
+def _next_document(text: str, broken: Place, begin: int) -> int | None:
     """Where the next document after the broken one starts: its ``---``, which may be what libyaml stumbled over."""
     line = broken.line if broken.column == 1 else broken.line + 1
-    found = _DOCUMENT_START.search(source.text, max(source.offset_of(line), begin + 1))
+    found = _DOCUMENT_START.search(text, max(offset_of(text, line), begin + 1))
     return None if found is None or not broken.line else found.start()
 
 
