@@ -1,7 +1,7 @@
 """The traffic of a live run: who asks what from where. Simulated, against mocked models; no key is a real one.
 
-Three attacks among ordinary users. Each attack has addresses and keys of its own, so that what must be found in
-the log can be told from this page alone.
+Attacks among ordinary users. Each attack has addresses of its own, so that what must be found in the log can be told
+from this page alone; each ordinary part looks like one of the attacks.
 """
 
 from __future__ import annotations
@@ -12,21 +12,17 @@ WALKED = ("small", "large", *(f"model-{number:02}" for number in range(1, 13)))
 MODELS = {**dict.fromkeys(WALKED, "ok"), "busy": "litellm.RateLimitError"}
 
 OFFICE, NIGHTLY, MONITOR = "127.10.0.1", "127.20.0.1", "127.30.0.1"
-STUFFER = "127.66.0.7"
-RESALE = tuple(f"127.77.0.{number}" for number in range(1, 8))
-PROBER = "127.88.0.3"
+FLEET = tuple(f"127.40.0.{number}" for number in range(1, 7))
+STUFFER, PROBER, REVERSE_PROXY = "127.66.0.7", "127.88.0.3", "127.99.0.4"
+CUSTOMERS = tuple(f"127.77.0.{number}" for number in range(1, 8))
+OTHER_CUSTOMERS = tuple(f"127.78.0.{number}" for number in range(1, 7))
 
-TEAMS = {
-    "alice": "web",
-    "bob": "web",
-    "carol": "data",
-    "dave": "data",
-    "nightly-batch": "data",
-    "monitor": "platform",
-    "frank": "sales",  # his key is the one that the stuffing finds
-    "mallory": "sales",  # her key is sold on
-    "trent": "research",  # his key walks over the models
-}
+STAFF = tuple(f"staff-{number:02}" for number in range(1, 13))
+STOLEN = tuple(f"stolen-{number:02}" for number in range(1, 12))
+SERVICES = ("nightly-batch", "monitor", "web-shop")
+FRANK = "frank"  # his key is the one that the stuffing finds; it is sold on
+MALLORY = "mallory"  # she shares her own key
+TRENT = "trent"  # his key walks over the models
 
 
 def key_of(user: str) -> str:
@@ -34,32 +30,51 @@ def key_of(user: str) -> str:
     return f"sk-live-{user}"
 
 
-KEYS = {key_of(user): {"user_id": user, "team_id": team} for user, team in TEAMS.items()}
+KEYS = {
+    key_of(user): {"user_id": user, "team_id": team}
+    for team, users in {
+        "staff": STAFF,
+        "services": SERVICES,
+        "sales": (FRANK, MALLORY, *STOLEN),
+        "research": (TRENT,),
+    }.items()
+    for user in users
+}
 
 
 def office_hours() -> tuple[Request, ...]:
-    """Four users behind one address; two of them mistype their key and then get it right."""
+    """Twelve users behind one address (a NAT); two of them mistype their key and then get it right."""
     calm = tuple(
         Request(OFFICE, key_of(user), model, words=40 + 15 * number)
-        for number in range(4)
-        for user in ("alice", "bob", "carol", "dave")
+        for number, user in enumerate(STAFF)
         for model in ("small", "large")
     )
+    first, second, third, *_ = STAFF
     mistyped = (
-        Request(OFFICE, "sk-live-alcie", status=401),
-        Request(OFFICE, "sk-live-alic", status=401),
-        Request(OFFICE, key_of("alice")),
-        Request(OFFICE, "sk-live-dav", status=401),
-        Request(OFFICE, key_of("dave")),
+        Request(OFFICE, "sk-live-staf-01", status=401),
+        Request(OFFICE, "sk-live-sttaff-01", status=401),
+        Request(OFFICE, key_of(first)),
+        Request(OFFICE, "sk-live-staff02", status=401),
+        Request(OFFICE, key_of(second)),
     )
-    unknown_model = (Request(OFFICE, key_of("bob"), "smal", status=400), Request(OFFICE, key_of("bob")))
+    unknown_model = (Request(OFFICE, key_of(third), "smal", status=400), Request(OFFICE, key_of(third)))
     return calm + mistyped + unknown_model
+
+
+def key_rotation() -> tuple[Request, ...]:
+    """One program goes on with its old key until it is given the new one."""
+    return (*(Request(FLEET[0], "sk-live-web-shop-of-last-year", status=401) for _ in range(12)), *fleet())
+
+
+def fleet() -> tuple[Request, ...]:
+    """One service whose workers have an address each."""
+    return tuple(Request(source, key_of("web-shop"), words=300) for source in FLEET)
 
 
 def outage() -> tuple[Request, ...]:
     """A model has too much to do: one program tries it again and again, and gets through with another model."""
-    refused = tuple(Request(OFFICE, key_of("carol"), "busy", status=429) for _ in range(15))
-    return (*refused, Request(OFFICE, key_of("carol")))
+    refused = tuple(Request(OFFICE, key_of(STAFF[3]), "busy", status=429) for _ in range(12))
+    return (*refused, Request(OFFICE, key_of(STAFF[3])))
 
 
 def health_checks() -> tuple[Request, ...]:
@@ -74,28 +89,29 @@ def health_checks() -> tuple[Request, ...]:
 
 
 def nightly_batch() -> tuple[Request, ...]:
-    """Long prompts of one job at one address: more tokens than the resale uses."""
+    """Long prompts of one job at one address: more tokens than a sold key spends."""
     return tuple(Request(NIGHTLY, key_of("nightly-batch"), "large", words=60_000) for _ in range(12))
 
 
-def stuffing(tries: int = 25) -> tuple[Request, ...]:
+def stuffing() -> tuple[Request, ...]:
     """Many keys from one address, the last of which is someone's."""
-    wrong = tuple(Request(STUFFER, f"sk-leaked-{number:03}", status=401) for number in range(tries))
-    return (*wrong, *(Request(STUFFER, key_of("frank"), words=8) for _ in range(3)))
+    wrong = tuple(Request(STUFFER, f"sk-leaked-{number:03}", status=401) for number in range(25))
+    return (*wrong, *(Request(STUFFER, key_of(FRANK), words=8) for _ in range(3)))
 
 
-def resale(words: int = 12_000) -> tuple[Request, ...]:
-    """One user's key at work from seven addresses at once."""
-    return tuple(
-        Request(source, key_of("mallory"), "large", words=words + 500 * place)
-        for _ in range(6)
-        for place, source in enumerate(RESALE)
-    )
+def resale(user: str, customers: tuple[str, ...]) -> tuple[Request, ...]:
+    """One user's key at work from many addresses at once: 110,000 tokens an address, and a few more."""
+    return tuple(Request(source, key_of(user), "large", words=27_500) for _ in range(4) for source in customers)
+
+
+def reverse_proxy() -> tuple[Request, ...]:
+    """Many stolen keys behind one address, each far below a user's budget: 2.2 million tokens together."""
+    return tuple(Request(REVERSE_PROXY, key_of(user), "large", words=67_000) for _ in range(3) for user in STOLEN)
 
 
 def probing() -> tuple[Request, ...]:
     """One key asks every model for one token."""
-    return tuple(Request(PROBER, key_of("trent"), model, words=1, max_tokens=1) for model in WALKED)
+    return tuple(Request(PROBER, key_of(TRENT), model, words=1, max_tokens=1) for model in WALKED)
 
 
 def whole_day() -> tuple[Request, ...]:
@@ -103,11 +119,15 @@ def whole_day() -> tuple[Request, ...]:
     return (
         *office_hours(),
         *health_checks(),
+        *key_rotation(),
         *stuffing(),
         *nightly_batch(),
-        *resale(),
+        *resale(FRANK, CUSTOMERS),
         *outage(),
-        *office_hours(),
+        *resale(MALLORY, OTHER_CUSTOMERS),
+        *reverse_proxy(),
         *probing(),
+        *fleet(),
+        *office_hours(),
         *health_checks(),
     )

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from live_proxy import find_litellm, running
-from live_traffic import KEYS, MODELS, STUFFER, key_of, whole_day
+from live_traffic import FRANK, KEYS, MODELS, STAFF, STUFFER, key_of, whole_day
 
 pytestmark = pytest.mark.live
 
@@ -53,8 +53,8 @@ def test_what_a_success_and_a_refused_key_carry(records: list[dict[str, Any]]) -
     assert refused["metadata"]["user_api_key_hash"] == hashlib.sha256(b"sk-leaked-000").hexdigest()
     assert refused["total_tokens"] == 0
     assert answered["error_information"]["error_code"] == ""
-    assert answered["metadata"]["user_api_key_user_id"] == "frank"
-    assert answered["metadata"]["user_api_key_hash"] == hashlib.sha256(key_of("frank").encode()).hexdigest()
+    assert answered["metadata"]["user_api_key_user_id"] == FRANK
+    assert answered["metadata"]["user_api_key_hash"] == hashlib.sha256(key_of(FRANK).encode()).hexdigest()
     assert answered["total_tokens"] == answered["prompt_tokens"] + answered["completion_tokens"] > 8
     assert (answered["model_group"], answered["model_parameters"]["max_tokens"]) == ("small", 64)
     assert refused["startTime"] < answered["startTime"] < 1e11  # seconds of the epoch
@@ -66,7 +66,7 @@ def test_a_failure_behind_the_gate_has_its_user(records: list[dict[str, Any]]) -
         for record in records
         if record["status"] == "failure"
     }
-    assert failed == {("401", None), ("400", "bob"), ("429", "carol")}
+    assert failed == {("401", None), ("400", STAFF[2]), ("429", STAFF[3])}
 
 
 def test_the_log_holds_no_key_and_nothing_that_was_said(log: Path) -> None:
