@@ -1,0 +1,196 @@
+"""Logs as blocks of events: the one way in, whatever the format and the profile."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tollwatch.errors import UsageError
+from tollwatch.logs.files import Stream, expand, format_of
+from tollwatch.logs.issues import Issues
+from tollwatch.logs.jsonl import read_jsonl
+from tollwatch.logs.model import Events, ReadIssue
+from tollwatch.logs.normalise import Normaliser
+from tollwatch.logs.profile import NONE, Profile
+from tollwatch.logs.records import Kinds, Raw, from_mappings
+from tollwatch.logs.schema import FIELDS, FieldType
+from tollwatch.logs.tabular import flatten, read_csv, read_json, read_parquet
+from tollwatch.logs.times import to_microseconds
+
+BLOCK_BYTES = 32 << 20
+
+# Under ``none``: the fields that hold the time in well-known logs, the first that a file has.
+TIME_FIELDS = (
+    *("timestamp", "@timestamp", "time", "_time", "eventTime", "startTime", "TimeGenerated", "TimeCreated", "UtcTime"),
+    *("SystemTime", "EventTime", "Event.System.TimeCreated.#attributes.SystemTime", "created_at", "started_at"),
+    *("request_created_at", "start_time", "datetime", "date", "ts"),
+)
+
+
+@dataclass(slots=True)
+class Log:
+    """The events of some files; iterate once. ``records`` and ``issues`` are whole after that.
+
+    ``fields`` None reads every field. Raises UsageError where, under the profile none, nothing holds the time.
+    """
+
+    paths: tuple[str, ...]
+    profile: Profile
+    fields: tuple[str, ...] | None
+    timestamp: str | None
+    block_bytes: int
+    records: int = 0
+    _issues: Issues = field(default_factory=Issues)
+
+    @property
+    def issues(self) -> tuple[ReadIssue, ...]:
+        """What was wrong with the records read so far."""
+        return self._issues.all()
+
+    def __iter__(self) -> Iterator[Events]:
+        for path in self.paths:
+            stream = Stream(path)
+            try:
+                yield from self._file(stream)
+            finally:
+                stream.close()
+
+    def _file(self, stream: Stream) -> Iterator[Events]:
+        if not stream.ahead.strip():
+            return
+        events = _Former(self.profile, self.fields, self.timestamp, stream.name, self._issues)
+        for raw in self._raw(stream, events.paths()):
+            self.records += len(raw.lines)
+            if len(raw.lines):
+                yield events.form(raw)
+
+    def _raw(self, stream: Stream, paths: tuple[str, ...] | None) -> Iterator[Raw]:
+        match format_of(stream):
+            case "parquet":
+                yield from read_parquet(stream, paths, self._issues)
+            case "csv":
+                yield from read_csv(stream, paths, self._issues, self.block_bytes)
+            case "json":
+                yield from read_json(stream, paths, self._issues)
+            case _:
+                yield from read_jsonl(stream, paths, self._issues, self.block_bytes)
+
+
+def open_logs(
+    paths: Sequence[str | Path],
+    profile: Profile,
+    *,
+    fields: Collection[str] | None = None,
+    timestamp: str | None = None,
+    strict: bool = False,
+    block_bytes: int = BLOCK_BYTES,
+) -> Log:
+    """Logs in a profile's raw form: jsonl, JSON, csv or parquet, also gzip or zstd, globs, and ``-`` for stdin.
+
+    ``fields``: those that are needed (None: all). ``timestamp``: which field holds the time, under the profile none.
+    ``strict``: the first issue raises DiagnosticsError. Memory stays bounded by ``block_bytes``, save for JSON arrays.
+
+    Raises:
+        UsageError: a path that is no file.
+    """
+    wanted = None if fields is None else tuple(dict.fromkeys(fields))
+    return Log(expand(paths), profile, wanted, timestamp, block_bytes, _issues=Issues(strict))
+
+
+def from_records(
+    records: Sequence[Mapping[str, object]],
+    profile: Profile,
+    *,
+    name: str = "<records>",
+    fields: Collection[str] | None = None,
+    timestamp: str | None = None,
+) -> Events:
+    """Raw records in memory as events; each one's line is its number from 1."""
+    issues = Issues()
+    wanted = None if fields is None else tuple(dict.fromkeys(fields))
+    former = _Former(profile, wanted, timestamp, name, issues)
+    lines = np.arange(1, len(records) + 1)
+    return former.form(from_mappings(records, lines, former.paths(), Kinds(name, issues)))
+
+
+def from_frame(frame: pd.DataFrame, profile: Profile, *, name: str = "<frame>", timestamp: str | None = None) -> Events:
+    """A DataFrame of raw columns (of any dtype) as events; each row's line is its number from 1."""
+    raw = Raw(flatten(pa.Table.from_pandas(frame, preserve_index=False)), np.arange(1, len(frame) + 1))
+    return _Former(profile, None, timestamp, name, Issues()).form(raw)
+
+
+@dataclass(slots=True)
+class _Former:
+    """Forms a file's raw blocks into events."""
+
+    profile: Profile
+    fields: tuple[str, ...] | None
+    timestamp: str | None
+    name: str
+    issues: Issues
+
+    def paths(self) -> tuple[str, ...] | None:
+        """The raw paths that are needed; None for all."""
+        if self.profile.name == NONE:
+            times = TIME_FIELDS if self.timestamp is None else (self.timestamp,)
+            return None if self.fields is None else tuple(dict.fromkeys([*self.fields, *times]))
+        carriers = [carrier for carrier in self.profile.carriers if carrier.field in self._wanted()]
+        paths = (path for carrier in carriers for path in (*carrier.paths, *(when[0] for when in carrier.when)))
+        return tuple(dict.fromkeys(paths))
+
+    def _wanted(self) -> tuple[str, ...]:
+        names = tuple(carrier.field for carrier in self.profile.carriers) if self.fields is None else self.fields
+        return tuple(dict.fromkeys([*names, "timestamp"]))
+
+    def form(self, raw: Raw) -> Events:
+        """The block's records that have a time, as events."""
+        columns = self._own(raw) if self.profile.name == NONE else self._canonical(raw)
+        time, valid = to_microseconds(self._time(raw, columns))
+        self.issues.add("no-timestamp", self.name, raw.lines[~valid])
+        time = time // self.profile.time_resolution * self.profile.time_resolution
+        if self.fields is not None and "timestamp" not in self.fields and self.profile.name != NONE:
+            columns.pop("timestamp", None)
+        table, lines = pa.table(columns), raw.lines
+        if not valid.all():
+            table, time, lines = table.filter(pa.array(valid)), time[valid], lines[valid]
+        frame = table.to_pandas(types_mapper=pd.ArrowDtype) if columns else pd.DataFrame(index=range(len(time)))
+        money = frozenset(n for n in columns if self.profile.name != NONE and FIELDS[n].type is FieldType.MONEY)
+        file = np.zeros(len(time), np.int32)
+        return Events(frame, time, file, lines, (self.name,), money, self.profile.sources or None)
+
+    def _canonical(self, raw: Raw) -> dict[str, pa.ChunkedArray]:
+        normaliser = Normaliser(raw, self.name, self.issues)
+        carriers = (self.profile.carrier(name) for name in self._wanted())
+        return {carrier.field: normaliser.column(carrier) for carrier in carriers if carrier is not None}
+
+    def _own(self, raw: Raw) -> dict[str, pa.ChunkedArray]:
+        """The log's own fields as they are, texts dictionary-encoded."""
+        names = raw.columns if self.fields is None else [name for name in self.fields if name in raw.columns]
+        columns = {name: raw.columns[name] for name in names}
+        return {
+            name: pc.dictionary_encode(column) if pa.types.is_string(column.type) else column
+            for name, column in columns.items()
+        }
+
+    def _time(self, raw: Raw, columns: Mapping[str, pa.ChunkedArray]) -> pa.ChunkedArray:
+        if self.profile.name != NONE:
+            return columns["timestamp"]
+        if self.timestamp is None:
+            self.timestamp = next((name for name in TIME_FIELDS if _has_values(raw, name)), None)
+        if self.timestamp is None:
+            raise UsageError(
+                f"{self.name}: no field is known to hold the time",
+                "name it with --timestamp; known are " + ", ".join(TIME_FIELDS[:8]) + ", …",
+            )
+        missing = pa.chunked_array([pa.nulls(len(raw.lines), pa.string())])
+        return raw.columns.get(self.timestamp, missing)
+
+
+def _has_values(raw: Raw, name: str) -> bool:
+    return name in raw.columns and raw.columns[name].null_count < len(raw.lines)
