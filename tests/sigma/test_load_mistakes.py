@@ -265,10 +265,12 @@ DOCUMENTS: dict[str, tuple[str, list[Mistake]]] = {
         ],
     ),
     "wrong values": (
-        "title: 5\nid: x\nname: ''\nstatus: testing\nlevel: hgih\ndate: 2026-13-01\nmodified: yesterday\n"
-        "tags: [a, attack.t1110, 5]\nreferences: http\nauthor: [a]\nrelated: [{id: x}, "
-        "{id: 5638f7c0-ac70-491d-8465-2a65075e0d86, type: simlar}]\n"
-        "logsource: {category: 5}\ndetection: x\n",
+        (
+            "title: 5\nid: x\nname: ''\nstatus: testing\nlevel: hgih\ndate: 2026-13-01\nmodified: yesterday\n"
+            "tags: [a, attack.t1110, 5]\nreferences: http\nauthor: [a]\nrelated: [{id: x}, "
+            "{id: 5638f7c0-ac70-491d-8465-2a65075e0d86, type: simlar}]\n"
+            "logsource: {category: 5}\ndetection: x\n"
+        ),
         [
             ("SIG011", 1, 8, "`title` must be a text", "put it in quotes"),
             ("SIG011", 2, 5, "`id` must be a UUID", "to give the rule a readable name, use `name`"),
@@ -306,8 +308,10 @@ DOCUMENTS: dict[str, tuple[str, list[Mistake]]] = {
         ],
     ),
     "tollwatch": (
-        "title: x\nlogsource: {category: a}\ndetection: {s: {a: b}, condition: s}\n"
-        "tollwatch: {respose: x, response: [], schedule: x, entities: {a: [b]}}\n",
+        (
+            "title: x\nlogsource: {category: a}\ndetection: {s: {a: b}, condition: s}\n"
+            "tollwatch: {respose: x, response: [], schedule: x, entities: {a: [b]}}\n"
+        ),
         [
             ("SIG013", 4, 13, "unknown key 'respose' under `tollwatch`", "did you mean response?"),
             ("SIG011", 4, 35, "`response` must be a text", None),
@@ -386,8 +390,10 @@ BROKEN: dict[str, tuple[str, list[Mistake]]] = {
                 "SIG003",
                 3,
                 1,
-                "broken YAML: found character that cannot start any token while scanning for the next token"
-                " that began in line 3",
+                (
+                    "broken YAML: found character that cannot start any token while scanning for the next token"
+                    " that began in line 3"
+                ),
                 "indent with spaces, not with tabs",
             )
         ],
@@ -482,14 +488,18 @@ def test_more_mistakes_than_anyone_reads_are_cut(tmp_path: Path) -> None:
 def test_the_text_of_a_mistake(tmp_path: Path) -> None:
     found = load_text(tmp_path, HEAD + "  selection:\n    user_id|contians: x\n  condition: selction\n")
     assert [render(d).replace(str(tmp_path), "rules") for d in found.diagnostics] == [
-        "rules/one.yml:5:5: SIG020 unknown modifier 'contians'\n"
-        "    5 |     user_id|contians: x\n"
-        "      |     ^\n"
-        "      hint: did you mean contains?",
-        "rules/one.yml:6:14: SIG031 the condition names the selection 'selction', which does not exist\n"
-        "    6 |   condition: selction\n"
-        "      |              ^\n"
-        "      hint: did you mean selection?",
+        (
+            "rules/one.yml:5:5: SIG020 unknown modifier 'contians'\n"
+            "    5 |     user_id|contians: x\n"
+            "      |     ^\n"
+            "      hint: did you mean contains?"
+        ),
+        (
+            "rules/one.yml:6:14: SIG031 the condition names the selection 'selction', which does not exist\n"
+            "    6 |   condition: selction\n"
+            "      |              ^\n"
+            "      hint: did you mean selection?"
+        ),
     ]
 
 

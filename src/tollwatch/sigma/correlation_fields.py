@@ -28,19 +28,26 @@ class FieldCheck:
         content = draft.content
         if not isinstance(content, CorrelationDraft) or not self.known_fields:
             return
-        seen: set[tuple[Path, str]] = set()
         for name, path in _names(draft, content):
-            for target in dict.fromkeys(self.links.targets[draft]):
-                field, at, key = name, path, False
-                for rule, aliased, place in self.links.aliases[draft].get(name, ()):
-                    if rule is target:
-                        field, at = aliased, place
-                known = self._known(target)
-                if known is not None and field not in known and (at, field) not in seen:
-                    seen.add((at, field))
-                    candidates = {*known, *self.links.aliases[draft]}
-                    message = f"unknown field {field!r} in events of {target.key!r}"
-                    draft.report.unknown("SIG022", message, at, field, candidates, key=key)
+            alias = self.links.aliases[draft].get(name)
+            if alias != ():  # an alias of nothing is told of already
+                for target in dict.fromkeys(self.links.targets[draft]):
+                    self._check(draft, name, path, target)
+
+    def _check(self, draft: Draft, name: str, path: Path, target: Draft) -> None:
+        known = self._known(target)
+        alias = self.links.aliases[draft].get(name)
+        given = next(((field, place) for rule, field, place in alias or () if rule is target), None)
+        field, at = given or (name, path)
+        if known is None or field in known or draft.report.mentioned(at):
+            return
+        if alias and not given:
+            message = f"the alias {name!r} says nothing of {target.key!r}, whose events have no field of that name"
+            draft.report.error("SIG022", message, at, hint=f"add `{target.key}: <field>` to the alias")
+            return
+        message = f"unknown field {field!r} in events of {target.key!r}"
+        candidates = {*known, *self.links.aliases[draft]} - {field}
+        draft.report.unknown("SIG022", message, at, field, candidates, key=False)
 
     def _known(self, target: Draft) -> frozenset[str] | None:
         """The names that can be read off a rule's hits; None where its log source is not known."""

@@ -125,18 +125,18 @@ class _Reader:
         items = value if isinstance(value, list) else [value]
         if not items:
             self.report.error("SIG048", "`rules` is empty", path, key=True, hint="name the rules to correlate")
-        found: dict[str, Reference] = {}
+        seen: set[str] = set()
         listed: list[Reference] = []
         for index, item in enumerate(items):
             at = (*path, index) if isinstance(value, list) else path
             if not isinstance(item, str) or not item:
                 self.report.error("SIG048", "a rule is referred to by its name or id", at)
                 continue
-            reference = Reference(item, at)
-            if item in found and type_ is not CorrelationType.TEMPORAL_ORDERED:
+            if item in seen and type_ is not CorrelationType.TEMPORAL_ORDERED:
                 self.report.error("SIG048", f"the rule {item!r} is listed twice", at)
-            found.setdefault(item, reference)
-            listed.append(reference)
+                continue
+            seen.add(item)
+            listed.append(Reference(item, at))
         return tuple(listed)
 
     def timespan(self) -> Timespan | None:
