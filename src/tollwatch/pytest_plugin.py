@@ -111,7 +111,7 @@ class SettingsCollector(pytest.File):
         from tollwatch.errors import ConfigurationError
 
         try:
-            settings = read_settings(self.path)
+            settings = read_settings(_near(self.path))
         except ConfigurationError:
             return
         if not any(folder.exists() for folder in settings.rules):
@@ -126,12 +126,14 @@ def _case_item(parent: CaseCollector, file: CaseFile, case: Case) -> ResultItem:
     def result() -> CaseResult:
         from tollwatch.config import load_settings
         from tollwatch.diagnostics import render
-        from tollwatch.errors import DiagnosticsError
+        from tollwatch.errors import DiagnosticsError, UsageError
 
         try:
-            return _runner(parent.session, load_settings(parent.path)).run(file, case)
+            return _runner(parent.session, load_settings(_near(parent.path))).run(file, case)
         except DiagnosticsError as error:  # rules.toml itself
             pytest.fail("\n".join(render(mistake) for mistake in error.diagnostics), pytrace=False)
+        except UsageError as error:  # rules that are not where rules.toml says
+            pytest.fail(str(error), pytrace=False)
 
     item = ResultItem.from_parent(parent, name=case.name, result=result, line=case.place.line)
     item.extra_keyword_matches.add(file.rule)
@@ -167,9 +169,17 @@ def _runner(session: pytest.Session, settings: Settings) -> Runner:
     from tollwatch.cases.run import Runner, load_rules
 
     runners = session.stash.setdefault(_RUNNERS, {})
-    if settings.root not in runners:
-        runners[settings.root] = Runner(load_rules(settings), settings.profiles)
-    return runners[settings.root]
+    root = settings.root.resolve()
+    if root not in runners:
+        # Profiles are read when a case needs them, and a test may have changed the current folder by then.
+        runners[root] = Runner(load_rules(settings), [folder.resolve() for folder in settings.profiles])
+    return runners[root]
+
+
+def _near(path: Path) -> Path:
+    """Relative to the current folder where the path lies below it: as messages should show it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _shown(node: pytest.Collector) -> str:

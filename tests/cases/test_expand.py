@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollwatch.cases.expand import expand
-from tollwatch.cases.model import Cycle, Items, Place, Ramp, Record, Step, Template
+from tollwatch.cases.model import Cycle, Items, Ramp, Record, Step, Template
+from tollwatch.yaml_checked import Place
 
 SECOND = 1_000_000
 TEN = int(datetime(2026, 3, 1, 10, tzinfo=UTC).timestamp()) * SECOND

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollwatch.cases.match import Differences, compare, describe_differences, differing
-from tollwatch.cases.model import Expectation, Expected, Place
+from tollwatch.cases.model import Expectation, Expected
 from tollwatch.evaluate.alerts import Alert, Peak
+from tollwatch.yaml_checked import Place
 
 TEN = 1_772_359_200_000_000
 PLACE = Place("cases.yml", 1, 1)

@@ -12,7 +12,6 @@ from tollwatch.cases.model import (
     Expectation,
     Items,
     LogFile,
-    Place,
     Ramp,
     Record,
     Step,
@@ -21,6 +20,7 @@ from tollwatch.cases.moments import parse_duration, parse_moment
 from tollwatch.cases.read import find_case_files, read_cases
 from tollwatch.diagnostics import render
 from tollwatch.errors import ConfigurationError, UsageError
+from tollwatch.yaml_checked import Place
 
 SECOND = 1_000_000
 MIDNIGHT = 1_772_323_200 * SECOND

@@ -7,11 +7,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tollwatch.cases.model import Expectation, Place
+from tollwatch.cases.model import Expectation
 from tollwatch.cases.report import as_github, as_json, as_junit, as_text, summary
 from tollwatch.cases.result import CaseResult, Status, exit_code
 from tollwatch.diagnostics import Diagnostic
 from tollwatch.evaluate.alerts import Alert, EventReference
+from tollwatch.yaml_checked import Place
 
 TEN = 1_772_359_200_000_000
 WANTED = Expectation(

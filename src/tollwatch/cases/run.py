@@ -21,7 +21,7 @@ from tollwatch.cases.read import find_case_files, read_cases
 from tollwatch.cases.result import CaseResult, Status
 from tollwatch.config import Settings, load_settings
 from tollwatch.diagnostics import Diagnostic, Severity, closest, in_order, render
-from tollwatch.errors import ConfigurationError, DiagnosticsError, RuleError, TollwatchError
+from tollwatch.errors import ConfigurationError, DiagnosticsError, RuleError, UsageError
 from tollwatch.logs.schema import FIELDS
 
 if TYPE_CHECKING:  # pandas and pySigma are loaded when the first case runs
@@ -133,18 +133,20 @@ class Runner:
             return replace(
                 result, status=Status.ERROR, message=_rendered(error.diagnostics), diagnostics=error.diagnostics
             )
-        except TollwatchError as error:
-            return replace(result, status=Status.ERROR, message=str(error))
+        except UsageError as error:
+            message = f"{error}\nhint: {error.hint}" if error.hint else str(error)
+            return replace(result, status=Status.ERROR, message=message)
 
     def _judged(self, result: CaseResult, file: CaseFile, case: Case) -> CaseResult:
+        node, profile = self.node(file), self._profile(result.profile)
+
         from tollwatch.evaluate.run import run
         from tollwatch.plan.fit import unfit
         from tollwatch.plan.nodes import Plan
 
-        node, profile = self.node(file), self._profile(result.profile)
         refusals = unfit(node, profile)
         if refusals:
-            message = "\n".join(f"{refusal.code} {refusal.message}" for refusal in refusals)
+            message = "\n".join(_refusal(refusal) for refusal in refusals)
             return replace(result, status=Status.REFUSED, message=message, diagnostics=refusals)
         alerts = run(Plan((node,)), case_events(file, case, profile, node)).alerts
         found = compare(case.expect, alerts)
@@ -218,11 +220,14 @@ class Runner:
 
     # ------------------------------------------------------------ the whole
 
+    def _errors(self) -> tuple[Diagnostic, ...]:
+        """Every mistake that makes a rule unusable."""
+        found = (*self._rules.diagnostics, *self._lowered()[1])
+        return in_order(mistake for mistake in found if mistake.severity is Severity.ERROR)
+
     def unusable(self) -> Iterator[CaseResult]:
         """One result of status error for each file with a rule that cannot be read or lowered."""
-        _, more = self._lowered()
-        errors = [mistake for mistake in (*self._rules.diagnostics, *more) if mistake.severity is Severity.ERROR]
-        for path, mistakes in groupby(in_order(errors), key=lambda mistake: mistake.path):
+        for path, mistakes in groupby(self._errors(), key=lambda mistake: mistake.path):
             yield _unread(path, "every rule can be used", tuple(mistakes))
 
     def incomplete(self, files: Iterable[CaseFile | CaseResult], *, every: bool) -> Iterator[CaseResult]:
@@ -246,11 +251,12 @@ class Runner:
     def untested(self, files: Iterable[CaseFile | CaseResult]) -> Iterator[CaseResult]:
         """One failed result for each detection that no file is about.
 
-        None where some file could not be read: it may hold the cases that seem to be missing.
+        None where some file could not be read: it may hold the cases that seem to be missing, or the correlation
+        that a rule is the base of.
         """
         read = list(files)
         tested = {self._key(file) for file in read if isinstance(file, CaseFile)}
-        if any(isinstance(file, CaseResult) for file in read):
+        if self._errors() or any(isinstance(file, CaseResult) for file in read):
             return
         for node in self._lowered()[0].detections:
             header = node.header
@@ -278,6 +284,10 @@ def case_events(file: CaseFile, case: Case, profile: Profile, node: Node) -> Ite
     logs = [event.path for event in case.events if isinstance(event, LogFile)]
     if logs:
         yield from open_logs(logs, profile, fields=needed)
+
+
+def _refusal(refusal: Diagnostic) -> str:
+    return f"{refusal.code} {refusal.message}" + (f"\nhint: {refusal.hint}" if refusal.hint else "")
 
 
 def _fields(node: Node) -> tuple[str, ...] | None:
