@@ -15,7 +15,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tollwatch.evaluate.columns import read_column
 from tollwatch.evaluate.masks import Masks
+from tollwatch.evaluate.text import match_any
 from tollwatch.logs.model import Events
 from tollwatch.plan.nodes import (
     And,
@@ -211,7 +213,8 @@ def stands(a: str, b: str, match_: FieldMatch) -> bool:
 # ------------------------------------------------------------ random logs and predicates
 
 WORDS = ["", "a", "A", "aB", "ab", "ba", "a\nb", "ä", "Ä", "İ", "i", "σ", "Σ", "a*b", "true", "False", ".5", "401",
-         "401.0", "4.01e2", "-1", " 1", "1e400", "10.0.0.1", "10.0.1.9", "::ffff:10.0.0.1", "2001:db8::5", "10.0.0.1:80",
+         "401.0", "4.01e2", "-1", " 1", "1e400", "10.0.0.1", "10.0.1.9", "::ffff:10.0.0.1", "2001:db8::5",
+         "10.0.0.1:80",
          "2026-03-01T10:00:00Z", "2026-03-01T23:30:00-01:00", "2026-99-01"]  # fmt: skip
 INTEGERS = [0, 1, -1, 200, 401, 2**53, 2**53 + 1, 1_500_000]
 DOUBLES = [0.0, 0.5, 401.0, -1.0, 0.1]
@@ -298,3 +301,16 @@ def test_masks_equal_the_reference(log: tuple[Events, list[Event]], asked: list[
     for predicate in asked:
         expected = [holds(predicate, row) for row in rows]
         assert masks.of(predicate).tolist() == expected, predicate
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(words | st.none(), max_size=8),
+    st.lists(st.builds(Text, st.just("f"), patterns, st.booleans()), max_size=5),
+)
+def test_many_texts_at_once_equal_the_reference(found: list[str | None], asked: list[Text]) -> None:
+    """What a column of many distinct values is asked in a list: exact texts and contained ones in one pass each."""
+    asked += [Text("f", ("a",)), Text("f", ("401",)), Text("f", (Wildcard.ANY, "*", Wildcard.ANY), cased=True)]
+    column = read_column(pa.chunked_array([pa.array(found, pa.string())]))
+    hits = match_any(column, asked)
+    assert column.where(hits).tolist() == [any(holds(one, {"f": value}) for one in asked) for value in found]

@@ -19,7 +19,7 @@ from tollwatch.evaluate.columns import Column, Values, read_column
 from tollwatch.evaluate.numbers import Mask
 from tollwatch.evaluate.quantities import Quantities, match_number, read_quantities
 from tollwatch.evaluate.relations import match_fields
-from tollwatch.evaluate.text import match_boolean, match_regex, match_text
+from tollwatch.evaluate.text import match_any, match_boolean, match_regex, match_text
 from tollwatch.evaluate.time_parts import match_part, read_times
 from tollwatch.logs.model import Events
 from tollwatch.logs.values import native
@@ -41,6 +41,9 @@ from tollwatch.plan.nodes import (
 )
 from tollwatch.sigma.model import Op
 
+# With fewer values each predicate is computed by itself, so that rules can share it.
+_MANY = 20_000
+
 _OfValues = Text | Regex | Number | Compare | Boolean | Cidr | TimePart
 
 
@@ -59,6 +62,14 @@ class _Field:
         if leaf not in self._hits:
             self._hits[leaf] = self._compute(leaf)
         return self._hits[leaf]
+
+    def hits_of_any(self, leaves: list[_OfValues]) -> Mask:
+        """bool[m]: the column's values for which one of the predicates holds."""
+        texts = [leaf for leaf in leaves if isinstance(leaf, Text)]
+        if len(texts) < 2 or len(self.column.values) < _MANY:
+            return reduce(np.logical_or, map(self.hits, leaves))
+        others = (self.hits(leaf) for leaf in leaves if not isinstance(leaf, Text))
+        return reduce(np.logical_or, others, match_any(self.column, texts))
 
     def _compute(self, leaf: _OfValues) -> Mask:
         match leaf:
@@ -162,7 +173,7 @@ class Masks:
         name = leaves[0].field
         found = self._none
         for at in self._texts() if name is None else self._named(name):
-            hits = reduce(np.logical_or, (at.hits(leaf) for leaf in leaves))
+            hits = at.hits_of_any(leaves)
             found = (found | at.column.where(hits)) if hits.any() else found
         return found
 

@@ -9,7 +9,9 @@ newlines too.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,6 +20,7 @@ from tollwatch.evaluate.numbers import Mask
 from tollwatch.plan.nodes import Pattern, Regex, Text, Wildcard
 from tollwatch.plan.regex import is_portable, python_pattern, re2_text
 
+_ALTERNATIVES = 100  # texts in one regular expression: well within RE2's memory
 _SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
 
@@ -30,8 +33,43 @@ def match_text(column: Column, predicate: Text) -> Mask:
     """bool[m]: the values whose whole text matches the pattern."""
     if predicate.cased:
         return to_mask(_matched(column.texts, predicate.pattern))
-    folded = tuple(fold(part) if isinstance(part, str) else part for part in predicate.pattern)
-    return to_mask(_matched(column.folded, folded))
+    return to_mask(_matched(column.folded, _folded(predicate.pattern)))
+
+
+def match_any(column: Column, alternatives: Sequence[Text]) -> Mask:
+    """bool[m]: the values that one of the patterns matches, in few passes over the values however many there are."""
+    out = np.zeros(len(column.values), np.bool_)
+    for cased in (False, True):
+        patterns = [predicate.pattern for predicate in alternatives if predicate.cased is cased]
+        if patterns:
+            texts = column.texts if cased else column.folded
+            for found in _passes(texts, [_folded(pattern) if not cased else pattern for pattern in patterns]):
+                out |= to_mask(found)
+    return out
+
+
+def _passes(texts: Values, patterns: Sequence[Pattern]) -> Iterator[Values]:
+    whole, inside = [], []
+    for pattern in patterns:
+        match pattern:
+            case (str() as text,):
+                whole.append(text)
+            case (Wildcard.ANY, str() as text, Wildcard.ANY):
+                inside.append(_quoted(text))
+            case _:
+                yield _matched(texts, pattern)
+    if whole:
+        yield pc.is_in(texts, value_set=pa.array(whole, texts.type))
+    for start in range(0, len(inside), _ALTERNATIVES):
+        yield _run(texts, Regex(None, "|".join(inside[start : start + _ALTERNATIVES])))
+
+
+def _folded(pattern: Pattern) -> Pattern:
+    return tuple(fold(part) if isinstance(part, str) else part for part in pattern)
+
+
+def _quoted(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", text)
 
 
 def _matched(texts: Values, pattern: Pattern) -> Values:
@@ -54,7 +92,7 @@ def _matched(texts: Values, pattern: Pattern) -> Values:
 
 def _as_regex(pattern: Pattern) -> str:
     parts = {Wildcard.ANY: ".*", Wildcard.ONE: "."}
-    body = "".join(_SPECIAL.sub(r"\\\1", part) if isinstance(part, str) else parts[part] for part in pattern)
+    body = "".join(_quoted(part) if isinstance(part, str) else parts[part] for part in pattern)
     return f"^{body}$"
 
 

@@ -158,6 +158,8 @@ class ValueReader:
 
     def _encodable(self, text: str) -> str:
         """The text; one that no log can hold (half of a surrogate pair) is noted."""
+        if text.isascii():
+            return text
         try:
             text.encode()
         except UnicodeEncodeError:
