@@ -29,8 +29,8 @@ detection:
 
 
 def load_text(folder: Path, *texts: str) -> RuleSet:
-    """The rules of these texts, each in a file of its own: one.yml, two.yml, three.yml."""
-    files = [folder / f"{name}.yml" for name, _ in zip(("one", "two", "three"), texts, strict=False)]
+    """The rules of these texts, each in a file of its own: a.yml, b.yml, c.yml."""
+    files = [folder / f"{name}.yml" for name, _ in zip(("a", "b", "c"), texts, strict=False)]
     for file, text in zip(files, texts, strict=True):
         file.write_text(text, "utf-8")
     return load(files, placeholders={"admins": ("root", "ops"), "empty": ()}, known_fields=FIELDS)

@@ -137,8 +137,10 @@ CASES: dict[str, tuple[str, list[Mistake]]] = {
         ],
     ),
     "a percentile of more than all": (
-        "  type: value_percentile\n  rules: failure\n  timespan: 10m\n"
-        "  condition: {gte: 5, field: tokens_used, percentile: 100.5}\n",
+        (
+            "  type: value_percentile\n  rules: failure\n  timespan: 10m\n"
+            "  condition: {gte: 5, field: tokens_used, percentile: 100.5}\n"
+        ),
         [("SIG044", 7, 55, "100.5 is no percentile", "a number above 0, at most 100")],
     ),
     "timespan of none": (
@@ -162,8 +164,10 @@ CASES: dict[str, tuple[str, list[Mistake]]] = {
         [("SIG042", 6, 13, "a timespan can be at most 100y", UNITS)],
     ),
     "unknown fields": (
-        "  type: value_count\n  rules: failure\n  timespan: 10m\n  group-by:\n    - user_id\n    - source\n"
-        "  condition: {gte: 2, field: model}\n",
+        (
+            "  type: value_count\n  rules: failure\n  timespan: 10m\n  group-by:\n    - user_id\n    - source\n"
+            "  condition: {gte: 2, field: model}\n"
+        ),
         [
             ("SIG022", 9, 7, "unknown field 'source' in events of 'failure'", "did you mean source_ip?"),
             ("SIG022", 10, 30, "unknown field 'model' in events of 'failure'", "did you mean model_id?"),

@@ -466,14 +466,14 @@ def test_the_same_name_or_id_twice_is_told_at_the_second(tmp_path: Path) -> None
     two = SUCCESS + "id: 5638F7C0-AC70-491D-8465-2A65075E0D86\n"
     found = load_text(tmp_path, one, two, FAILURE)
     assert [(d.path, *mistake[:4]) for d, mistake in zip(found.diagnostics, short(found), strict=True)] == [
-        (str(tmp_path / "three.yml"), "SIG012", 2, 7, f"the name 'failure' is already that of {tmp_path}/one.yml:1"),
         (
-            str(tmp_path / "two.yml"),
+            str(tmp_path / "b.yml"),
             "SIG012",
             7,
             5,
-            f"the id '5638f7c0-ac70-491d-8465-2a65075e0d86' is already that of {tmp_path}/one.yml:1",
+            f"the id '5638f7c0-ac70-491d-8465-2a65075e0d86' is already that of {tmp_path}/a.yml:1",
         ),
+        (str(tmp_path / "c.yml"), "SIG012", 2, 7, f"the name 'failure' is already that of {tmp_path}/a.yml:1"),
     ]
     assert keys(found) == ["failure"]
 
@@ -489,13 +489,13 @@ def test_the_text_of_a_mistake(tmp_path: Path) -> None:
     found = load_text(tmp_path, HEAD + "  selection:\n    user_id|contians: x\n  condition: selction\n")
     assert [render(d).replace(str(tmp_path), "rules") for d in found.diagnostics] == [
         (
-            "rules/one.yml:5:5: SIG020 unknown modifier 'contians'\n"
+            "rules/a.yml:5:5: SIG020 unknown modifier 'contians'\n"
             "    5 |     user_id|contians: x\n"
             "      |     ^\n"
             "      hint: did you mean contains?"
         ),
         (
-            "rules/one.yml:6:14: SIG031 the condition names the selection 'selction', which does not exist\n"
+            "rules/a.yml:6:14: SIG031 the condition names the selection 'selction', which does not exist\n"
             "    6 |   condition: selction\n"
             "      |              ^\n"
             "      hint: did you mean selection?"

@@ -65,13 +65,20 @@ def _files_below(folder: str, mistakes: list[Diagnostic]) -> Iterator[str]:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 real = os.path.realpath(entry.path)
                 if real not in seen:
                     seen.add(real)
                     pending.append(entry.path)
             elif entry.name.endswith(_SUFFIXES):
                 yield entry.path
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, for one: opening it as a file tells why
+        return False
 
 
 def _read(path: str) -> Source | Diagnostic:

@@ -91,6 +91,8 @@ def diagnostic(
     source: Source, code: str, message: str, at: Place, hint: str | None = None, severity: Severity = Severity.ERROR
 ) -> Diagnostic:
     """A diagnostic at a place of a file, with the line's text."""
+    if at.line > len(source.lines):  # libyaml counts a line more where the last one has no break
+        at = Place(len(source.lines), len(source.lines[-1]) + 1)
     text = source.line_text(at.line)
     return Diagnostic(code, message, source.path, at.line, at.column, hint, text, severity)
 

@@ -102,9 +102,11 @@ def read_documents(source: Source) -> Iterator[Document | Flaw]:
 
 def _read_segment(source: Source, segment: int) -> Generator[Document, None, Flaw | None]:
     """The documents up to the end or the first broken one, which is returned."""
+    deep = _first_deep_document(source.segments[segment])
+    if deep is not None:
+        source.segments[segment] = source.segments[segment][: deep.before]
     text = source.segments[segment]
     try:
-        _refuse_depth(text)
         loader = yaml.CSafeLoader(text)
         ordinal = 0
         while (node := loader.get_node() if loader.check_node() else None) is not None:
@@ -117,9 +119,7 @@ def _read_segment(source: Source, segment: int) -> Generator[Document, None, Fla
         return Flaw("SIG003", _broken(error), at, _broken_hint(error, source.line_text(at.line) or "", at.column))
     except yaml.YAMLError as error:
         return Flaw("SIG003", f"broken YAML: {error}", Place())
-    except _RefusedError as error:
-        return error.flaw
-    return None
+    return None if deep is None else deep.flaw
 
 
 def _document(source: Source, segment: int, ordinal: int, node: yaml.Node, *, aliases: bool) -> Document:
@@ -158,25 +158,36 @@ def _blank_unreadable(source: Source) -> Flaw | None:
     return Flaw("SIG002", message, source.place_of(found.start()), "is this a text file, saved as UTF-8?")
 
 
-def _refuse_depth(text: str) -> None:
-    """Raise where nesting goes beyond the limit, before libyaml's recursive composer meets it.
+@dataclass(frozen=True, slots=True)
+class _Deep:
+    """A document that is nested too deep, and where it starts: what is before may be composed."""
+
+    flaw: Flaw
+    before: int
+
+
+def _first_deep_document(text: str) -> _Deep | None:
+    """Where nesting goes beyond the limit, found before libyaml's recursive composer meets it.
 
     A block collection needs an own column of indentation or an indicator in front (`- - -`), a flow collection an own
     bracket, so a text with few of either nests little, and only others are looked at event by event.
     """
     if text.count("[") + text.count("{") <= DEPTH_LIMIT and _RUN.search(text) is None:
-        return
-    depth = 0
+        return None
+    depth, start = 0, Place()
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-            if isinstance(event, yaml.CollectionStartEvent):
+            if isinstance(event, yaml.DocumentStartEvent):
+                start = place(event.start_mark)
+            elif isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > DEPTH_LIMIT:
-                    raise _too_deep(event.start_mark)
+                    return _Deep(_too_deep(event.start_mark).flaw, offset_of(text, start.line))
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
     except yaml.YAMLError:  # the composer stops at the same place and tells of it
-        return
+        return None
+    return None
 
 
 def _too_deep(mark: Mark | None) -> _RefusedError:
