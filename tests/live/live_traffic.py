@@ -100,7 +100,7 @@ def stuffing() -> tuple[Request, ...]:
 
 
 def resale(user: str, customers: tuple[str, ...]) -> tuple[Request, ...]:
-    """One user's key at work from many addresses at once: 110,000 tokens an address, and a few more."""
+    """One user's key at work from many addresses at once: some 110,000 tokens an address."""
     return tuple(Request(source, key_of(user), "large", words=27_500) for _ in range(4) for source in customers)
 
 

@@ -14,9 +14,17 @@ from typing import Any
 
 import pytest
 from live_proxy import find_litellm, running
-from live_traffic import FRANK, KEYS, MODELS, STAFF, STUFFER, key_of, whole_day
+from live_traffic import FRANK, KEYS, MALLORY, MODELS, REVERSE_PROXY, STAFF, STUFFER, TRENT, key_of, whole_day
+
+from tollwatch.evaluate.run import run
+from tollwatch.logs.profile import load_profile
+from tollwatch.logs.read import open_logs
+from tollwatch.plan.lower import lower
+from tollwatch.sigma.load import load
 
 pytestmark = pytest.mark.live
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +82,18 @@ def test_the_log_holds_no_key_and_nothing_that_was_said(log: Path) -> None:
     assert "sk-" not in text
     assert "word" not in text
     assert '"messages"' not in text
+
+
+def test_pack_finds_the_attacks_and_nothing_else(log: Path) -> None:
+    plan, mistakes = lower(load([ROOT / "rules"]))
+    events = open_logs([log], load_profile("litellm"))
+    found = [(alert.rule, dict(alert.entity), alert.hits, alert.event_count) for alert in run(plan, events).alerts]
+    assert (mistakes, events.issues) == ((), ())
+    assert found == [
+        ("ai_api_credential_stuffing", {"source_ip": STUFFER}, 3, 28),
+        ("ai_api_multi_ip_overspend", {"user_id": FRANK}, 10, 31),
+        ("ai_api_stolen_key_overspend", {"user_id": FRANK}, 10, 56),
+        ("ai_api_multi_ip_overspend", {"user_id": MALLORY}, 6, 24),
+        ("ai_api_shared_ip_overspend", {"source_ip": REVERSE_PROXY}, 4, 33),
+        ("ai_api_cost_probing", {"user_id": TRENT}, 10, 14),
+    ]
