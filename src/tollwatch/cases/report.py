@@ -9,6 +9,7 @@ from html import escape
 from typing import assert_never
 
 from tollwatch.cases.result import CaseResult, Status, counts, result_record
+from tollwatch.diagnostics import Diagnostic, Severity
 
 # What XML 1.0 cannot hold, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -117,9 +118,22 @@ def _github(result: CaseResult) -> Iterator[str]:
             level = "error"
         case _:
             assert_never(result.status)
-    properties = {"file": result.file, "line": result.line, "col": result.column, "title": result.name}
+    message = result.message or str(result.status)
+    yield _annotation(level, result.file, result.line, result.column, result.name, message)
+
+
+def annotation(diagnostic: Diagnostic) -> str:
+    """A mistake as the workflow command that GitHub shows at its line."""
+    levels = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
+    message = diagnostic.message + (f"\nhint: {diagnostic.hint}" if diagnostic.hint else "")
+    place = (diagnostic.path, diagnostic.line, diagnostic.column)
+    return _annotation(levels[diagnostic.severity], *place, diagnostic.code, message)
+
+
+def _annotation(level: str, file: str, line: int, column: int, title: str, message: str) -> str:
+    properties = {"file": file, "line": line, "col": column, "title": title}
     told = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items() if value)
-    yield f"::{level} {told}::{_data(result.message or str(result.status))}"
+    return f"::{level} {told}::{_data(message)}"
 
 
 def _data(text: str) -> str:

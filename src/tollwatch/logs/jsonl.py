@@ -138,7 +138,7 @@ def _quickly(content: bytes, shape: _Shape, paths: Sequence[str] | None, line: i
 
 
 def _object_a_line(content: bytes) -> bool:
-    """Whether each line is UTF-8, begins and ends like an object, and has nothing that the two ways read differently."""
+    """Whether each line is UTF-8, begins and ends as an object does, and holds nothing that the two ways read apart."""
     data = np.frombuffer(content, np.uint8)
     ends = np.flatnonzero(data == 10)
     starts = np.append(0, ends + 1)

@@ -32,7 +32,8 @@ class Carrier:
 
     One of: ``paths`` of one element (the value there), of several (the first that is not null), or with ``summed``,
     their sum. Then, in this order: ``when`` (a path, its text, and the value that holds instead), ``extract`` (a
-    pattern with one group), ``map`` (raw text → value), ``factor`` (raw number times it is canonical), ``default`` for null.
+    pattern with one group), ``map`` (raw text → value), ``factor`` (raw number times it is canonical), ``default`` for
+    null.
     """
 
     field: str

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -194,3 +194,20 @@ class _Former:
 
 def _has_values(raw: Raw, name: str) -> bool:
     return name in raw.columns and raw.columns[name].null_count < len(raw.lines)
+
+
+def between(blocks: Iterable[Events], first: int | None, last: int | None) -> Iterator[Events]:
+    """The events with ``first`` <= time <= ``last`` (µs; None leaves that side open)."""
+    for events in blocks:
+        chosen = np.ones(len(events), np.bool_)
+        if first is not None:
+            chosen &= events.time >= first
+        if last is not None:
+            chosen &= events.time <= last
+        if chosen.all():
+            yield events
+        else:
+            frame = events.frame[chosen].reset_index(drop=True)
+            yield replace(
+                events, frame=frame, time=events.time[chosen], file=events.file[chosen], line=events.line[chosen]
+            )

@@ -32,6 +32,8 @@ def schema(name: str) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(text)
     if "canonical" in text:
         document["$defs"]["canonical"] = _canonical()
+    if "field_name" in document.get("$defs", {}):
+        document["$defs"]["field_name"] = {"enum": [field.name for field in CANONICAL]}
     return document
 
 

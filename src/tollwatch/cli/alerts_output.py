@@ -1,0 +1,91 @@
+"""Alerts as a table, JSON lines, JSON or CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+
+from tollwatch.cli import render
+from tollwatch.errors import UsageError
+from tollwatch.evaluate.alerts import Alert, Step, format_time, to_record
+
+_COLUMNS = ("rule", "rule_id", "title", "level", "entity", "first_seen", "triggered_at", "last_seen", "hits", "peak")
+_HEADER = ("triggered at", "level", "rule", "entity", "first seen", "last seen", "hits", "peak", "events")
+
+
+def write(alerts: Sequence[Alert], output_format: str, output: Path | None, verbose: bool) -> None:
+    """Print the alerts, or write them to a file (a table is written as text).
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    if output is None and output_format == "table":
+        _table(alerts, verbose)
+        return
+    content = _bytes(alerts, output_format)
+    if output is None:
+        render.out_bytes([content])
+        return
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"{output}: cannot be written: {error.strerror}") from None
+
+
+def _bytes(alerts: Sequence[Alert], output_format: str) -> bytes:
+    records = [to_record(alert) for alert in alerts]
+    if output_format == "json":
+        return orjson.dumps(records, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    if output_format == "csv":
+        return _csv(records)
+    return b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
+
+
+def _csv(records: Sequence[dict[str, object]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow((*_COLUMNS, "event_count", "tags"))
+    for record in records:
+        entity, tags = orjson.dumps(record["entity"]).decode(), record["tags"]
+        shown = {**record, "entity": entity, "tags": " ".join(tags) if isinstance(tags, list) else ""}
+        writer.writerow([_cell(shown[name]) for name in (*_COLUMNS, "event_count", "tags")])
+    return text.getvalue().encode()
+
+
+def _cell(value: object) -> object:
+    """A text that a spreadsheet would take for a formula is kept a text."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")) else value
+
+
+def _table(alerts: Sequence[Alert], verbose: bool) -> None:
+    rows = [row for alert in alerts for row in (_row(alert), *(_steps(alert.steps, "  ") if verbose else ()))]
+    if rows:
+        render.table(_HEADER, rows)
+
+
+def _row(alert: Alert) -> tuple[str, ...]:
+    entity = " ".join(f"{name}={value}" for name, value in alert.entity)
+    times = (_short(alert.triggered_at), _short(alert.first_seen), _short(alert.last_seen))
+    peak = "" if alert.peak is None else str(alert.peak)
+    counts = (str(alert.hits), peak, str(alert.event_count))
+    return (times[0], alert.level or "", alert.rule, entity, times[1], times[2], *counts)
+
+
+def _steps(steps: Sequence[Step], indent: str) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for step in steps:
+        peak = "" if step.peak is None else str(step.peak)
+        times = (_short(step.triggered_at), _short(step.first_seen), _short(step.last_seen))
+        counts = (str(step.hits), peak, str(step.event_count))
+        rows.append((times[0], "", indent + step.rule, "", times[1], times[2], *counts))
+        rows.extend(_steps(step.steps, indent + "  "))
+    return rows
+
+
+def _short(microseconds: int) -> str:
+    """Without a fraction where it has none: ``2026-03-01T10:00:00Z``."""
+    return format_time(microseconds).replace(".000000Z", "Z")

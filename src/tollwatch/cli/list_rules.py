@@ -1,0 +1,77 @@
+"""``rules list``: what there is."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
+
+import orjson
+import typer
+
+from tollwatch.cli import render, repository
+from tollwatch.cli.options import Quiet, RulesOption, TextOrJson
+
+if TYPE_CHECKING:
+    from tollwatch.config import Settings
+    from tollwatch.sigma.model import Header, RuleSet
+
+_TECHNIQUE = re.compile(r"attack\.(t\d{4}(?:\.\d{3})?)", re.IGNORECASE)
+_ATLAS = re.compile(r"atlas\.(aml\.t\d{4}(?:\.\d{3})?)", re.IGNORECASE)
+
+
+def list_rules(
+    rules: RulesOption = None,
+    output_format: Annotated[TextOrJson, typer.Option("--format", help="For people or programs.")] = TextOrJson.TEXT,
+    quiet: Quiet = False,
+) -> int:
+    """List the detections: name, level, ATT&CK, and how many cases each has."""
+    settings, found = repository.settings_and_rules(rules)
+    plan, mistakes = repository.chosen_plan(found, None)
+    unusable = repository.report_rules((*found.diagnostics, *mistakes), quiet)
+    cases = _case_counts(settings, found)
+    records = [_record(node.header, cases[node.header.key]) for node in plan.detections]
+    if output_format is TextOrJson.JSON:
+        render.out(orjson.dumps(records, option=orjson.OPT_INDENT_2).decode())
+    else:
+        header = ("name", "level", "status", "att&ck", "cases", "title")
+        render.table(header, [_row(node.header, cases[node.header.key]) for node in plan.detections])
+    return 2 if unusable else 0
+
+
+def _case_counts(settings: Settings, rules: RuleSet) -> Counter[str]:
+    from tollwatch.cases.model import CaseFile
+    from tollwatch.cases.read import find_case_files
+    from tollwatch.cases.run import read_file
+
+    counts: Counter[str] = Counter()
+    for path in find_case_files([path for path in settings.fixtures if path.exists()]):
+        file = read_file(path)
+        if isinstance(file, CaseFile):
+            rule = rules.get(file.rule)
+            counts[file.rule if rule is None else rule.header.key] += len(file.cases)
+    return counts
+
+
+def _record(header: Header, cases: int) -> dict[str, object]:
+    return {
+        "name": header.name,
+        "id": header.id,
+        "title": header.title,
+        "level": header.level,
+        "status": header.status,
+        "attack": _identifiers(header, _TECHNIQUE),
+        "atlas": _identifiers(header, _ATLAS),
+        "file": header.path,
+        "cases": cases,
+        "targets": {},
+    }
+
+
+def _identifiers(header: Header, pattern: re.Pattern[str]) -> list[str]:
+    return [match[1].upper() for tag in header.tags if (match := pattern.fullmatch(tag))]
+
+
+def _row(header: Header, cases: int) -> tuple[str, ...]:
+    techniques = " ".join([*_identifiers(header, _TECHNIQUE), *_identifiers(header, _ATLAS)])
+    return header.key, header.level or "", header.status or "", techniques, str(cases), header.title

@@ -1,0 +1,66 @@
+"""``rules test``: run the cases."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tollwatch.cli import render, repository
+from tollwatch.cli.options import ProfileOption, RulesOption, Verbose
+from tollwatch.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tollwatch.cases.result import CaseResult
+
+
+class ResultFormat(StrEnum):
+    """How results are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    JUNIT = "junit"
+    GITHUB = "github"
+
+
+def run_cases(
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="PATHS", help="Case files, or folders of them.")] = None,
+    keyword: Annotated[
+        str | None,
+        typer.Option("-k", metavar="EXPR", help="Only cases whose rule, name or file match: 'nat and not x'."),
+    ] = None,
+    rules: RulesOption = None,
+    profile: ProfileOption = None,
+    output_format: Annotated[
+        ResultFormat, typer.Option("--format", help="How results are printed.")
+    ] = ResultFormat.TEXT,
+    verbose: Verbose = False,
+) -> int:
+    """Run the cases; a case that fails shows how near its rule came."""
+    from tollwatch.cases.result import exit_code
+    from tollwatch.cases.run import run_cases as run
+
+    settings, found = repository.settings_and_rules(rules)
+    results = run(settings, paths=paths or None, rules=found, keyword=keyword, profile=profile)
+    if not results:
+        raise UsageError("there are no cases here", "write some with: rules new NAME")
+    render.out(_text(results, output_format, verbose))
+    return exit_code(results)
+
+
+def _text(results: Sequence[CaseResult], output_format: ResultFormat, verbose: bool) -> str:
+    from tollwatch.cases import report
+
+    match output_format:
+        case ResultFormat.TEXT:
+            return render.safe(report.as_text(results, verbose=verbose))
+        case ResultFormat.JSON:
+            return report.as_json(results)
+        case ResultFormat.JUNIT:
+            return report.as_junit(results)
+        case ResultFormat.GITHUB:
+            return report.as_github(results)
