@@ -1,1 +1,1 @@
-"""ATT&CK and ATLAS identifiers, offline."""
+"""ATT&CK and ATLAS identifiers, offline: what a rule's tags name, and what is wrong with them."""
