@@ -84,8 +84,9 @@ def run_cases(
     rules: RuleSet | None = None,
     keyword: str | None = None,
     profile: str | None = None,
+    processes: int = 1,
 ) -> tuple[CaseResult, ...]:
     """Run cases against their rules; see ``tollwatch.cases.run.run_cases``."""
     from tollwatch.cases.run import run_cases as run
 
-    return run(settings, paths=paths, rules=rules, keyword=keyword, profile=profile)
+    return run(settings, paths=paths, rules=rules, keyword=keyword, profile=profile, processes=processes)

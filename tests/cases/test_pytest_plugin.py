@@ -75,7 +75,7 @@ def test_a_detection_without_a_silent_case_is_an_item(pytester: pytest.Pytester)
     repository(pytester.path, cases=CASES[: CASES.index("  - name: a user")])
     done = run(pytester)
     done.assert_outcomes(passed=1, failed=1)
-    done.stdout.fnmatch_lines(["CAS012 the detection many_refused_keys has no case that stays silent (expect: none)"])
+    done.stdout.fnmatch_lines(["CAS010 the detection many_refused_keys has no case that stays silent (expect: none)"])
 
 
 def test_a_detection_without_cases_is_an_item_of_rules_toml(pytester: pytest.Pytester) -> None:
@@ -83,7 +83,7 @@ def test_a_detection_without_cases_is_an_item_of_rules_toml(pytester: pytest.Pyt
     (pytester.path / "fixtures/refused/cases.yml").unlink()
     done = run(pytester)
     done.assert_outcomes(failed=1)
-    done.stdout.fnmatch_lines(["CAS012 the detection many_refused_keys has no cases"])
+    done.stdout.fnmatch_lines(["CAS010 the detection many_refused_keys has no cases"])
 
 
 def test_mistakes_are_told_with_their_place(pytester: pytest.Pytester) -> None:

@@ -6,7 +6,7 @@ import pytest
 from repository import CASES, RULE, repository, write
 
 from tollwatch import run_cases
-from tollwatch.cases.result import CaseResult, Status
+from tollwatch.cases.result import CaseResult, Status, exit_code
 from tollwatch.config import load_settings
 from tollwatch.errors import UsageError
 
@@ -133,7 +133,7 @@ def test_a_detection_needs_a_case_that_fires_and_one_that_stays_silent(
             (
                 "has a case that fires and one that stays silent",
                 Status.FAILED,
-                f"CAS012 the detection many_refused_keys {message}",
+                f"CAS010 the detection many_refused_keys {message}",
             )
         ]
         assert (results[1].file, results[1].line) == ("fixtures/refused/cases.yml", 1)
@@ -156,7 +156,7 @@ def test_a_detection_without_cases_fails_the_whole_run_only(tmp_path: Path) -> N
         12,
         "lonely_keys",
         Status.FAILED,
-        "CAS012 the detection lonely_keys has no cases",
+        "CAS010 the detection lonely_keys has no cases",
     )
 
 
@@ -225,3 +225,50 @@ def test_settings_may_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     repository(tmp_path / "a")
     monkeypatch.chdir("/")
     assert [result.status for result in run_cases(load_settings(tmp_path / "a"))] == [Status.PASSED] * 2
+
+
+PROBING = """\
+rule: many_refused_keys
+cases:
+  - name: fires, with a field that the profile lacks
+    events:
+      - {at: 10:00, repeat: 3, every: 1s, event: {source_ip: 203.0.113.7, response_code: 401, prompt_length: 3}}
+    expect: [{entity: {source_ip: 203.0.113.7}, first_seen: 10:00}]
+  - name: silent
+    events: quiet.jsonl
+    expect: none
+"""
+
+
+def test_another_profile_takes_the_place_of_canonical_for_steps(tmp_path: Path) -> None:
+    write(repository(tmp_path, cases=PROBING), {"fixtures/refused/quiet.jsonl": ""})
+    found = run_cases(profile="litellm")
+    assert [(result.profile, result.status, result.message) for result in found] == [
+        ("litellm", Status.PASSED, ""),
+        ("canonical", Status.PASSED, ""),
+    ]
+
+
+def test_a_field_that_the_files_own_profile_lacks_is_an_error(tmp_path: Path) -> None:
+    write(repository(tmp_path, cases="profile: litellm\n" + PROBING), {"fixtures/refused/quiet.jsonl": ""})
+    (error, _) = run_cases()
+    assert (error.status, error.message) == (
+        Status.ERROR,
+        "the profile litellm has no prompt_length, so that no log of it can be written with one",
+    )
+
+
+@pytest.mark.parametrize("field", ["prompt_length", "user_id"])
+def test_a_rule_that_the_profile_cannot_serve_is_refused(tmp_path: Path, field: str) -> None:
+    rule = RULE.replace("group-by: [source_ip]", f"group-by: [{field}]")
+    repository(tmp_path, rule=rule)
+    found = run_cases(profile="litellm")
+    assert {result.status for result in found} == {Status.REFUSED}
+    assert all(field in result.message for result in found)
+    assert exit_code(found) == 0
+
+
+def test_several_processes_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tollwatch.cases.judge._POOL_COST", 0)
+    write(repository(tmp_path, cases=CASES.replace("hits: 1", "hits: 2")), {"fixtures/broken/cases.yml": "x"})
+    assert run_cases(processes=2) == run_cases()

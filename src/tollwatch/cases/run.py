@@ -1,40 +1,33 @@
-"""Runs cases: each case's events through its rule's plan, and the alerts against those expected.
+"""Runs cases: finds them, looks up their rules and profiles, and has them judged.
 
-CAS009 a rule that is not there, CAS010 a rule that gives no plan, CAS011 events that the profile cannot carry,
-CAS012 a detection without a case that fires or one that stays silent.
+CAS009 a rule that is not there, CAS010 a detection without a case that fires or one that stays silent.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tollwatch.cases.expand import expand
+from tollwatch.cases.judge import Prepared, errored, judge, judge_all, rendered
 from tollwatch.cases.keyword import Chooser, compile_keyword
-from tollwatch.cases.match import Differences, compare, describe_differences
-from tollwatch.cases.model import Case, CaseFile, LogFile, Step
+from tollwatch.cases.model import Case, CaseFile, Step
 from tollwatch.cases.read import find_case_files, read_cases
 from tollwatch.cases.result import CaseResult, Status
 from tollwatch.config import Settings, load_settings
-from tollwatch.diagnostics import Diagnostic, Severity, closest, in_order, render
-from tollwatch.errors import ConfigurationError, DiagnosticsError, RuleError, UsageError
+from tollwatch.diagnostics import Diagnostic, Severity, closest, in_order
+from tollwatch.errors import ConfigurationError, RuleError, TollwatchError
 from tollwatch.logs.schema import FIELDS
 
 if TYPE_CHECKING:  # pandas and pySigma are loaded when the first case runs
-    from tollwatch.logs.model import Events
     from tollwatch.logs.profile import Profile
     from tollwatch.plan.nodes import Node, Plan
     from tollwatch.sigma.model import RuleSet
 
 KNOWN_FIELDS: Mapping[str, frozenset[str]] = {"ai_api": frozenset(FIELDS)}
 """The fields that rules of a log source's category may name."""
-
-_EXPLAINED = 3
-"""How many missing alerts of one case are explained."""
 
 _LOOKED_THROUGH = 1 << 20
 """The largest rule file, in bytes, that a missing rule is looked for in."""
@@ -55,13 +48,15 @@ def run_cases(
     rules: RuleSet | None = None,
     keyword: str | None = None,
     profile: str | None = None,
+    processes: int = 1,
 ) -> tuple[CaseResult, ...]:
     """Run the cases among and below ``paths`` (default: the fixtures of the settings), in file order.
 
     ``keyword`` chooses among ``rule case-name file`` (see ``keyword``). ``profile`` takes the place of canonical in
     cases that are written as steps alone: a log stays in the form it was written in. Without ``paths``, every rule
     must be usable and every detection have cases; with them, only the detections that they are about. A file that
-    cannot be read is one result of status error, and the others run.
+    cannot be read is one result of status error, and the others run. ``processes`` is the most that are used, where
+    more than one pays; a script that asks for more runs again in each, and needs its ``__main__`` guard.
 
     Raises:
         UsageError: a path that does not exist, or no expression in ``keyword``.
@@ -72,8 +67,9 @@ def run_cases(
     read = [read_file(file) for file in find_case_files(given)]
     runner = Runner(load_rules(settings) if rules is None else rules, settings.profiles, profile)
     whole = [*(runner.unusable() if paths is None else ()), *runner.incomplete(read, every=paths is None)]
+    prepared = [one for file in read for one in _prepared(runner, file, chosen)]
     return (
-        *(result for file in read for result in _results(runner, file, chosen)),
+        *judge_all(prepared, processes),
         *(result for result in whole if chosen(f"{result.rule} {result.name} {result.file}")),
     )
 
@@ -89,22 +85,18 @@ def read_file(path: Path, shown: str | None = None) -> CaseFile | CaseResult:
 def _unread(file: str, name: str, mistakes: tuple[Diagnostic, ...]) -> CaseResult:
     first = mistakes[0]
     return CaseResult(
-        file, first.line, first.column, name, "", "", Status.ERROR, _rendered(mistakes), diagnostics=mistakes
+        file, first.line, first.column, name, "", "", Status.ERROR, rendered(mistakes), diagnostics=mistakes
     )
 
 
-def _results(runner: Runner, file: CaseFile | CaseResult, chosen: Chooser) -> Iterator[CaseResult]:
+def _prepared(runner: Runner, file: CaseFile | CaseResult, chosen: Chooser) -> Iterator[Prepared | CaseResult]:
     if isinstance(file, CaseResult):
         if chosen(f"{file.name} {file.file}"):
             yield file
         return
     for case in file:
         if chosen(f"{file.rule} {case.name} {file.path}"):
-            yield runner.run(file, case)
-
-
-def _rendered(mistakes: Iterable[Diagnostic]) -> str:
-    return "\n".join(render(mistake) for mistake in mistakes)
+            yield runner.prepare(file, case)
 
 
 class Runner:
@@ -123,38 +115,18 @@ class Runner:
 
     def run(self, file: CaseFile, case: Case) -> CaseResult:
         """Run one case of a file. A mistake becomes a result of status error."""
+        return judge(self.prepare(file, case))
+
+    def prepare(self, file: CaseFile, case: Case) -> Prepared | CaseResult:
+        """All that a case needs to be judged, or the error that stands in the way."""
         rule, profile = self._key(file), self._profile_name(file, case)
         result = CaseResult(
             file.path, case.place.line, case.place.column, case.name, rule, profile, Status.PASSED, expected=case.expect
         )
         try:
-            return self._judged(result, file, case)
-        except DiagnosticsError as error:
-            return replace(
-                result, status=Status.ERROR, message=_rendered(error.diagnostics), diagnostics=error.diagnostics
-            )
-        except UsageError as error:
-            message = f"{error}\nhint: {error.hint}" if error.hint else str(error)
-            return replace(result, status=Status.ERROR, message=message)
-
-    def _judged(self, result: CaseResult, file: CaseFile, case: Case) -> CaseResult:
-        node, profile = self.node(file), self._profile(result.profile)
-
-        from tollwatch.evaluate.run import run
-        from tollwatch.plan.fit import unfit
-        from tollwatch.plan.nodes import Plan
-
-        refusals = unfit(node, profile)
-        if refusals:
-            message = "\n".join(_refusal(refusal) for refusal in refusals)
-            return replace(result, status=Status.REFUSED, message=message, diagnostics=refusals)
-        alerts = run(Plan((node,)), case_events(file, case, profile, node)).alerts
-        found = compare(case.expect, alerts)
-        if not found:
-            return replace(result, actual=alerts)
-        lines = [*describe_differences(found, len(case.expect), len(alerts))]
-        lines += _near_misses(node, list(case_events(file, case, profile, node)), found)
-        return replace(result, status=Status.FAILED, actual=alerts, message="\n".join(lines))
+            return Prepared(result, case, profile != file.profile, self.node(file), self._profile(profile))
+        except TollwatchError as error:
+            return errored(result, error)
 
     def _profile_name(self, file: CaseFile, case: Case) -> str:
         steps_alone = all(isinstance(event, Step) for event in case.events)
@@ -264,48 +236,7 @@ class Runner:
                 yield incomplete(header.path, header.line, header.column, header.key, "has no cases")
 
 
-# ---------------------------------------------------------------- parts of a run
-
-
-def case_events(file: CaseFile, case: Case, profile: Profile, node: Node) -> Iterator[Events]:
-    """A case's events in the profile's canonical form, with the fields that the rule reads: steps, then logs.
-
-    Steps are written as raw records of the profile first, so that they are read as its logs are.
-    """
-    from tollwatch.logs.read import from_records, open_logs
-    from tollwatch.logs.write import to_raw
-
-    needed = _fields(node)
-    steps = [event for event in case.events if isinstance(event, Step)]
-    if steps:
-        records = [record for step in steps for record in expand(step, case.name)]
-        raw = records if profile.name == "none" else to_raw(records, profile)
-        yield from_records(raw, profile, name=f"{file.path}: {case.name}", fields=needed)
-    logs = [event.path for event in case.events if isinstance(event, LogFile)]
-    if logs:
-        yield from open_logs(logs, profile, fields=needed)
-
-
-def _refusal(refusal: Diagnostic) -> str:
-    return f"{refusal.code} {refusal.message}" + (f"\nhint: {refusal.hint}" if refusal.hint else "")
-
-
-def _fields(node: Node) -> tuple[str, ...] | None:
-    """The fields that a rule reads; None, which is all, where it has keywords."""
-    from tollwatch.plan.walk import fields, has_keyword, searches
-
-    return None if any(has_keyword(search.predicate) for search in searches(node)) else fields(node)
-
-
-def _near_misses(node: Node, blocks: Sequence[Events], found: Differences) -> Iterator[str]:
-    """How near each missing alert came, each explanation once."""
-    from tollwatch.evaluate.explain import explain
-
-    entities = [dict(one.entity) for one in found.missing[:_EXPLAINED]]
-    told = dict.fromkeys(explain(node, blocks, entity).text for entity in entities)
-    for text in told:
-        yield "nearest miss:"
-        yield from (f"    {line}" for line in text.splitlines())
+# ---------------------------------------------------------------- detections without cases
 
 
 def lacks(cases: Iterable[Case]) -> str | None:
@@ -325,9 +256,9 @@ def lacks(cases: Iterable[Case]) -> str | None:
 def incomplete(path: str, line: int, column: int, rule: str, lacking: str) -> CaseResult:
     """The failed result of a detection that lacks cases; ``lacking`` as ``lacks`` words it."""
     name = "has a case that fires and one that stays silent"
-    mistake = Diagnostic("CAS012", f"the detection {rule} {lacking}", path, line, column)
+    mistake = Diagnostic("CAS010", f"the detection {rule} {lacking}", path, line, column)
     return CaseResult(
-        path, line, column, name, rule, "", Status.FAILED, f"CAS012 {mistake.message}", diagnostics=(mistake,)
+        path, line, column, name, rule, "", Status.FAILED, f"CAS010 {mistake.message}", diagnostics=(mistake,)
     )
 
 
