@@ -75,7 +75,7 @@ def fitting(plan: Plan, profiles: Sequence[Profile]) -> tuple[tuple[Node, ...], 
         if apart or not all(whole):
             fit.append(node)
         else:
-            refused.extend(min(whole, key=_count))
+            refused.extend(sorted(whole, key=_count)[0])
     return tuple(fit), tuple(refused)
 
 

@@ -178,12 +178,12 @@ _EXAMPLES: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "ordered": (
         "a refusal, then an answer", _filled(_REFUSALS, count="1") + "\n" + _filled(_SUCCESS, at="10:05:00"), _BY_IP,
-        "the answer comes first: a key that has expired",
+        "the answer comes first, as with a key that expires",
         _filled(_SUCCESS, at="09:55:00") + "\n" + _filled(_REFUSALS, count="1"),
     ),
     "chain": (
-        "ten keys refused, then one that works", _filled(_REFUSALS, count="10") + "\n" + _filled(_SUCCESS, at="10:05:00"),
-        _BY_IP,
+        "ten keys refused, then one that works",
+        _filled(_REFUSALS, count="10") + "\n" + _filled(_SUCCESS, at="10:05:00"), _BY_IP,
         "a key mistyped a few times, then the right one",
         _filled(_REFUSALS, count="3") + "\n" + _filled(_SUCCESS, at="10:05:00"),
     ),
