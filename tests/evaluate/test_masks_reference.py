@@ -310,7 +310,8 @@ def test_masks_equal_the_reference(log: tuple[Events, list[Event]], asked: list[
 )
 def test_many_texts_at_once_equal_the_reference(found: list[str | None], asked: list[Text]) -> None:
     """What a column of many distinct values is asked in a list: exact texts and contained ones in one pass each."""
-    asked += [Text("f", ("a",)), Text("f", ("401",)), Text("f", (Wildcard.ANY, "*", Wildcard.ANY), cased=True)]
+    contained = [Text("f", (Wildcard.ANY, text, Wildcard.ANY), cased) for text, cased in (("*", True), ("B", False))]
+    asked += [Text("f", ("Ä",)), Text("f", ("401",)), *contained]
     column = read_column(pa.chunked_array([pa.array(found, pa.string())]))
     hits = match_any(column, asked)
     assert column.where(hits).tolist() == [any(holds(one, {"f": value}) for one in asked) for value in found]

@@ -120,8 +120,6 @@ def read_column(column: pa.ChunkedArray, *, money: bool = False) -> Column:
         column = column.cast(pa.large_string())  # few kernels know views
     if pa.types.is_dictionary(column.type) or _repeats(column):
         values, codes = _encoded(column)
-        if owner is None and values.null_count:
-            null = null | np.append(to_mask(values.is_null()), False).take(codes)
         return Column(count, values, codes, owner, null, money)
     return Column(count, column, None, owner, null, money)
 
