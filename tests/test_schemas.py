@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tollwatch.cases.read import read_cases
+from tollwatch.cases.read import find_case_files, read_cases
 from tollwatch.config import read_settings
 from tollwatch.errors import ConfigurationError, UsageError
+from tollwatch.logs.profile import read_profile
 from tollwatch.logs.schema import FIELDS
-from tollwatch.schemas import modeline, schema, schema_path, schema_text
+from tollwatch.schemas import NAMES, modeline, schema, schema_path, schema_text
 from tollwatch.yaml_tree import Mapping, Node, Scalar, Sequence, parse_tree
 
 
@@ -39,7 +40,7 @@ def readable(read: Any, file: Path) -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", ["case", "config"])
+@pytest.mark.parametrize("name", NAMES)
 def test_they_are_schemas(name: str) -> None:
     Draft202012Validator.check_schema(schema(name))
     assert schema_text(name).endswith("}\n")
@@ -167,3 +168,76 @@ def test_schema_and_reader_of_rules_toml_agree(tmp_path: Path, text: str, good: 
     file = tmp_path / "rules.toml"
     file.write_text(text, "utf-8")
     assert (fits("config", tomllib.loads(text)), readable(read_settings, file)) == (good, good)
+
+
+PROFILE = """\
+name: own
+description: d
+sources: [{category: ai_api, service: gateway}, {product: p}]
+time_resolution: 1ms
+source_ip: the peer
+fields:
+  timestamp: t
+  user_id: {coalesce: [a, b.c], default: nobody}
+  tokens_used: {sum: [x, y], factor: 1000}
+  cost_usd: {path: c, factor: "0.001"}
+  source_ip: {path: peer, extract: "^(.*):[0-9]+$"}
+  response_code: {path: code, when: [{path: s, equals: ok, then: 200}], map: {no: 500}}
+absent_when:
+  user_id: {field: response_code, values: [401, "403"], use: [source_ip]}
+targets:
+  kql: {table: T, n: 1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "good"),
+    [
+        ("", "", True),
+        ("name: own", "nme: own", False),
+        ("name: own", "name:", False),
+        ("{product: p}", "{produkt: p}", False),
+        ("sources: [{category: ai_api, service: gateway}, {product: p}]", "sources: []", False),
+        ("1ms", "1m", False),
+        ("timestamp: t", "timestmp: t", False),
+        ("timestamp: t", "timestamp: [t]", False),
+        ("timestamp: t", "timestamp: {}", False),
+        ("timestamp: t", "timestamp: {path: t, sum: [t]}", False),
+        ("timestamp: t", "timestamp: {path: [t]}", False),
+        ("timestamp: t", "timestamp: {coalesce: t}", True),
+        ("default: nobody", "default: {}", False),
+        ("factor: 1000", "factor: many", False),
+        ('"^(.*):[0-9]+$"', "", False),
+        (", then: 200", "", False),
+        ("map: {no: 500}", "map: [500]", False),
+        ("values: [401, ", "values: [x, ", False),
+        ("field: response_code, ", "", False),
+        ("use: [source_ip]", "use: []", False),
+        ("kql: {table: T, n: 1}", "kql: T", False),
+        ("kql: {table: T, n: 1}", "kql: {table: [T]}", False),
+    ],
+)
+def test_schema_and_reader_of_profiles_agree(tmp_path: Path, before: str, after: str, good: bool) -> None:
+    assert before in PROFILE
+    text = PROFILE.replace(before, after) if before else PROFILE
+    file = tmp_path / "own.yml"
+    file.write_text(text, "utf-8")
+    assert (fits("profile", plain(parse_tree(text, "x").root)), readable(read_profile, file)) == (good, good)
+
+
+REPOSITORY = Path(__file__).parents[1]
+OURS = [
+    *(("case", file) for file in find_case_files([REPOSITORY / "fixtures"])),
+    *(("profile", file) for file in (REPOSITORY / "src/tollwatch/logs/profiles").glob("*.yml")),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), OURS, ids=lambda value: value.parent.name if isinstance(value, Path) else value
+)
+def test_the_repositorys_own_files_fit(name: str, file: Path) -> None:
+    assert fits(name, plain(parse_tree(file.read_text("utf-8"), str(file)).root))
+
+
+def test_the_repositorys_own_rules_toml_fits() -> None:
+    assert fits("config", tomllib.loads((REPOSITORY / "rules.toml").read_text("utf-8")))

@@ -30,10 +30,11 @@ def schema(name: str) -> dict[str, Any]:
         raise UsageError(f"there is no schema {name!r}", "one of " + ", ".join(NAMES))
     text = files("tollwatch.schemas").joinpath(f"{name}.schema.json").read_text("utf-8")
     document: dict[str, Any] = json.loads(text)
-    if "canonical" in text:
-        document["$defs"]["canonical"] = _canonical()
-    if "field_name" in document.get("$defs", {}):
-        document["$defs"]["field_name"] = {"enum": [field.name for field in CANONICAL]}
+    match name:
+        case "case":
+            document["$defs"]["canonical"] = _canonical({}, leave_out="timestamp")
+        case "profile":
+            document["$defs"]["canonical"] = _canonical({"$ref": "#/$defs/carrier"})
     return document
 
 
@@ -57,14 +58,11 @@ def modeline(name: str, file: PurePath) -> str:
     return f"#:schema {path}" if file.suffix == ".toml" else f"# yaml-language-server: $schema={path}"
 
 
-def _canonical() -> dict[str, Any]:
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {
-            field.name: {"description": _described(field)} for field in CANONICAL if field.name != "timestamp"
-        },
-    }
+def _canonical(value: dict[str, str], leave_out: str | None = None) -> dict[str, Any]:
+    """An object of canonical fields, each of them ``value``."""
+    fields = (field for field in CANONICAL if field.name != leave_out)
+    properties = {field.name: {**value, "description": _described(field)} for field in fields}
+    return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
 def _described(field: Field) -> str:
