@@ -48,7 +48,6 @@ def result_record(result: CaseResult) -> dict[str, object]:
     """The result as the JSON object of ``rules test --format json``."""
     return {
         "file": result.file,
-        "line": result.line,
         "name": result.name,
         "rule": result.rule,
         "profile": result.profile,
