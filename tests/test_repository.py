@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tollwatch.logs.schema import CANONICAL
+from tollwatch.cases.read import read_cases
+from tollwatch.config import read_settings
+from tollwatch.logs.schema import CANONICAL, FIELDS
+from tollwatch.plan.lower import lower
+from tollwatch.sigma.load import load
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -118,3 +122,28 @@ def test_documented_commands_and_options_exist(command: str, options: set[str]) 
     )
     assert shown.returncode == 0, shown.stderr
     assert options - set(re.findall(r"--[a-z-]+", shown.stdout)) == set()
+
+
+def test_rules_in_the_docs_are_rules(tmp_path: Path) -> None:
+    blocks = fenced((ROOT / "docs" / "rules.md").read_text(encoding="utf-8"), "yaml")
+    documents = [block for block in blocks if block.startswith("title:")]
+    assert len(documents) == 3
+    (tmp_path / "docs.yml").write_text("---\n".join(documents), encoding="utf-8")
+    loaded = load([tmp_path], known_fields={"ai_api": frozenset(FIELDS)})
+    plan, mistakes = lower(loaded)
+    assert (loaded.diagnostics, mistakes) == ((), ())
+    assert [node.header.key for node in plan.detections] == ["ai_api_stuffing_example"]
+
+
+def test_cases_in_the_docs_are_cases(tmp_path: Path) -> None:
+    (text,) = fenced((ROOT / "docs" / "cases.md").read_text(encoding="utf-8"), "yaml")
+    (tmp_path / "office.jsonl").touch()
+    (tmp_path / "cases.yml").write_text(text, encoding="utf-8")
+    assert [case.name for case in read_cases(tmp_path / "cases.yml").cases] == re.findall(r"- name: (.*)", text)
+
+
+def test_settings_in_the_docs_are_settings(tmp_path: Path) -> None:
+    (text,) = fenced((ROOT / "docs" / "commands.md").read_text(encoding="utf-8"), "toml")
+    (tmp_path / "rules.toml").write_text(text, encoding="utf-8")
+    settings = read_settings(tmp_path / "rules.toml")
+    assert (settings.placeholders, settings.lint_disable) == ({"admins": ("alice", "bob")}, frozenset({"LNT001"}))
