@@ -39,14 +39,22 @@ def load(paths: Sequence[str | Path] | None = None, settings: Settings | None = 
     return load_rules(load_settings() if settings is None else settings, paths)
 
 
-def check(rules: RuleSet) -> tuple[Diagnostic, ...]:
-    """Every mistake in the rules, from reading them to lowering and linting them, in file and line order."""
+def check(rules: RuleSet, settings: Settings | None = None) -> tuple[Diagnostic, ...]:
+    """Every mistake in the rules, from reading them to lowering and linting them, in file and line order.
+
+    ``settings`` say which lint codes are not reported.
+
+    Raises:
+        ConfigurationError: rules.toml cannot be used.
+    """
+    from tollwatch.config import load_settings
     from tollwatch.diagnostics import in_order
     from tollwatch.lint import lint
     from tollwatch.plan.lower import lower
 
     plan, mistakes = lower(rules)
-    return in_order((*rules.diagnostics, *mistakes, *lint(rules, plan)))
+    disable = (load_settings() if settings is None else settings).lint_disable
+    return in_order((*rules.diagnostics, *mistakes, *lint(rules, plan, disable=disable)))
 
 
 def evaluate(
