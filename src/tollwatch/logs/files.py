@@ -96,6 +96,11 @@ class Stream:
             return taken[:size]
         return taken + self._fill(size if size < 0 else size - len(taken))
 
+    def rest_of_line(self) -> bytes:
+        """What is left of the line that the last read ended in."""
+        taken, newline, self._ahead = self._ahead.partition(b"\n")
+        return taken + newline if newline else taken + self._file.readline()
+
     def close(self) -> None:
         """Close the file; standard input stays open."""
         if self.name != "<stdin>":
@@ -134,13 +139,5 @@ def _one_object_a_line(start: bytes) -> bool:
 
 def line_blocks(stream: Stream, size: int) -> Iterator[bytes]:
     """Blocks of about ``size`` bytes that end at a line's end (the last one may not)."""
-    pending: list[bytes] = []
-    while chunk := stream.read(size):
-        cut = chunk.rfind(b"\n") + 1
-        if cut:
-            yield b"".join([*pending, chunk[:cut]])
-            pending = [chunk[cut:]] if cut < len(chunk) else []
-        else:
-            pending.append(chunk)
-    if pending:
-        yield b"".join(pending)
+    while block := stream.read(size):
+        yield block if block.endswith(b"\n") else block + stream.rest_of_line()
