@@ -60,10 +60,9 @@ def test_a_tag_that_may_be_right_is_not_unknown(tag: str) -> None:
     ("tag", "message", "hint", "among"),
     [
         (
-            "attack.t1110.044",
-            "ATT&CK has no technique T1110.044",
-            "of T1110 there are T1110.001 Brute Force: Password Guessing, T1110.002 Brute Force: Password Cracking, "
-            "T1110.003 Brute Force: Password Spraying, T1110.004 Brute Force: Credential Stuffing",
+            "attack.t1498.044",
+            "ATT&CK has no technique T1498.044",
+            "there are T1498.001 Direct Network Flood, T1498.002 Reflection Amplification",
             None,
         ),
         ("attack.t1526.001", "ATT&CK has no technique T1526.001", None, None),

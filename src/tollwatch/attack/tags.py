@@ -74,8 +74,9 @@ def _unknown_attack(tag: str, rest: str) -> Fault | None:
         parent = technique.partition(".")[0]
         if technique in ATTACK or technique in RENAMED or parent not in COMPLETE:
             return None
-        subs = ", ".join(f"{one.id} {one.name}" for one in ATTACK.values() if one.id.startswith(f"{parent}."))
-        return Fault(f"ATT&CK has no technique {technique}", f"of {parent} there are {subs}" if subs else None)
+        subs = [one for one in ATTACK.values() if one.id.startswith(f"{parent}.")]
+        listed = ", ".join(f"{one.id} {one.name.partition(': ')[2]}" for one in subs)
+        return Fault(f"ATT&CK has no technique {technique}", f"there are {listed}" if subs else None)
     if _ATTACK_OTHER.fullmatch(rest) or rest.replace("_", "-") in TACTICS:
         return None
     known = tuple(f"attack.{one}" for one in (*sorted(TACTICS), *(one.lower() for one in ATTACK)))
