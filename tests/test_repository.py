@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -147,3 +148,19 @@ def test_settings_in_the_docs_are_settings(tmp_path: Path) -> None:
     (tmp_path / "rules.toml").write_text(text, encoding="utf-8")
     settings = read_settings(tmp_path / "rules.toml")
     assert (settings.placeholders, settings.lint_disable) == ({"admins": ("alice", "bob")}, frozenset({"LNT001"}))
+
+
+def test_python_in_the_docs_runs(tmp_path: Path) -> None:
+    (text,) = fenced((ROOT / "docs" / "commands.md").read_text(encoding="utf-8"), "python")
+    (tmp_path / "requests.jsonl").write_text(
+        "".join(
+            f'{{"timestamp": "2026-03-01T10:00:{i:02}Z", "source_ip": "203.0.113.7", "response_code": {code},'
+            f' "api_key_id": "k-{i}"}}\n'
+            for i, code in enumerate([401] * 10 + [200])
+        ),
+        encoding="utf-8",
+    )
+    shutil.copytree(ROOT / "rules", tmp_path / "rules")
+    shown = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout == "ai_api_credential_stuffing {'source_ip': '203.0.113.7'}\n"
