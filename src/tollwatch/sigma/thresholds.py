@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from math import ceil, floor
 
+from tollwatch.diagnostics import Severity
 from tollwatch.sigma.model import CorrelationType, Op, Threshold
 from tollwatch.sigma.places import Path
 from tollwatch.sigma.report import Report
@@ -93,12 +94,13 @@ def _judge(report: Report, bounds: Bounds, path: Path, type_: CorrelationType, r
             report.error("SIG045", message, path, key=True, hint=f"leave the condition out, or write `gte: {rules}`")
     elif type_ is CorrelationType.TEMPORAL and rules and not _possible(bounds, type_, Decimal(rules)):
         message = f"the condition can never hold: there {'is 1 rule' if rules == 1 else f'are {rules} rules'}"
-        report.error("SIG045", message, path, key=True)
+        report.note("SIG045", message, path, Severity.WARNING, key=True)
     elif not _possible(bounds, type_, None):
         hint = "several comparisons must all hold"
         if type_ in _NEVER_ZERO:
             hint += ", and at least one event is always there"
-        report.error("SIG045", "the condition can never hold", path, key=True, hint=hint)
+        # A warning: such a rule is of no use, but its meaning is clear, and a threshold may be swept through it.
+        report.note("SIG045", "the condition can never hold", path, Severity.WARNING, hint, key=True)
 
 
 def _possible(bounds: Bounds, type_: CorrelationType, most: Decimal | None) -> bool:

@@ -1,0 +1,1 @@
+"""A slow and obvious reading of docs/semantics.md, to hold the evaluator against. It imports nothing of tollwatch."""
