@@ -1,4 +1,4 @@
-"""LNT015: a selection of nearly everything."""
+"""LNT014: a selection of nearly everything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LNT012: a base rule whose name another file may want."""
+"""LNT011: a base rule whose name another file may want."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LNT010: a timespan that cannot be looked over."""
+"""LNT009: a timespan that cannot be looked over."""
 
 from __future__ import annotations
 

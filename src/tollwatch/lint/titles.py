@@ -1,4 +1,4 @@
-"""LNT013: two rules that alert under one title."""
+"""LNT012: two rules that alert under one title."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LNT011: a base rule that nothing refers to."""
+"""LNT010: a base rule that nothing refers to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LNT014: a wildcard where a field only has to be there."""
+"""LNT013: a wildcard where a field only has to be there."""
 
 from __future__ import annotations
 
