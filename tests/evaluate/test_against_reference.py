@@ -63,7 +63,5 @@ def in_order(alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(rule_sets(), logs)
-def test_the_evaluator_is_equal_to_the_reference(
-    documents: list[dict[str, Any]], events: list[dict[str, Any]]
-) -> None:
+def test_the_evaluator_is_equal_to_the_reference(documents: list[dict[str, Any]], events: list[dict[str, Any]]) -> None:
     assert in_order(evaluated(documents, events)) == in_order(expected(documents, events))

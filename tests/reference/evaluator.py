@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -33,7 +33,7 @@ class Hit:
 class Reference:
     """Evaluates parsed YAML documents over events (dicts whose ``timestamp`` is µs)."""
 
-    def __init__(self, documents: list[Mapping[str, Any]], events: list[Event]) -> None:
+    def __init__(self, documents: Sequence[Mapping[str, Any]], events: Sequence[Event]) -> None:
         self.rules = {document["name"]: document for document in documents}
         self.events = events
 
@@ -43,7 +43,7 @@ class Reference:
         for rule in self.rules.values():
             for name in self.references(rule):
                 referred[name] = referred.get(name, False) or bool(rule["correlation"].get("generate"))
-        # "A rule that a correlation refers to alerts by itself only under generate: true."
+        # The page: A rule that a correlation refers to alerts by itself only under generate: true.
         alone = [name for name in self.rules if referred.get(name, True)]
         found = [alert for name in alone for alert in self.of_rule(name)]
         return sorted(found, key=lambda alert: (alert["triggered_at"], alert["rule"], sorted(alert["entity"].items())))
@@ -55,7 +55,7 @@ class Reference:
         hits = sorted(self.hits(name), key=lambda hit: (hit.time, hit.event))
         if "correlation" not in self.rules[name]:
             return [self.alert(name, [hit]) for hit in hits]
-        # "Hits of one group that follow each other by no more than W are one episode, and an episode is one alert."
+        # The page: Hits of one group that follow each other by no more than W are one episode, and one alert.
         span = timespan(self.rules[name])
         episodes: list[list[Hit]] = []
         for keys in {hit.keys for hit in hits}:
@@ -71,7 +71,7 @@ class Reference:
         events = frozenset().union(*(hit.contributing for hit in episode))
         values = [hit.value for hit in episode if hit.value is not None]
         condition = self.rules[name].get("correlation", {}).get("condition")
-        # "Peak: the largest value measured (for lt and lte the smallest; …)"
+        # The page: Peak: the largest value measured (for lt and lte the smallest; …)
         down = isinstance(condition, Mapping) and {*condition} - {"field", "percentile"} <= {"lt", "lte"}
         return {
             "rule": name,
@@ -102,7 +102,7 @@ class Reference:
             (position, name, hit, keys)
             for position, name in enumerate(body["rules"])
             for hit in self.hits(name)
-            # "An event whose group-by field is null belongs to no group."
+            # The page: An event whose group-by field is null belongs to no group.
             if (keys := self.keys(body, name, hit)) is not None
         ]
         found: set[Hit] = set()
@@ -141,7 +141,7 @@ class Reference:
                 value = self.measure(body, window)
                 last = max(row[2].time for row in window)
                 for row in window if holds(body, value, window) else ():
-                    # "Such a hit's time is the window's end, and it is carried by every event at the last time."
+                    # The page: Such a hit has the time of the window end, and every event at the last time carries it.
                     if row[2].time == last:
                         yield Hit((k + 1) * span, row[2].event, keys, value, contributions(window))
 
@@ -195,9 +195,7 @@ def rising(steps: list[list[Hit]], before: int) -> list[list[Hit]]:
     """Every chain with one hit of each step, each strictly later than the one before, all before a time."""
     if not steps:
         return [[]]
-    return [
-        [*chain, hit] for hit in steps[-1] if hit.time < before for chain in rising(steps[:-1], hit.time)
-    ]
+    return [[*chain, hit] for hit in steps[-1] if hit.time < before for chain in rising(steps[:-1], hit.time)]
 
 
 def contributions(window: list[tuple[int, str, Hit]]) -> frozenset[int]:
@@ -221,7 +219,7 @@ def timespan(rule: Mapping[str, Any]) -> int:
 
 
 def slides(body: Mapping[str, Any]) -> bool:
-    """"Conditions gt and gte slide"; what more events can make false again is judged over calendar windows."""
+    """ "Conditions gt and gte slide"; what more events can make false again is judged over calendar windows."""
     condition = body.get("condition")
     if body["type"] in STATISTICS:
         return False
@@ -233,7 +231,7 @@ def slides(body: Mapping[str, Any]) -> bool:
 def holds(body: Mapping[str, Any], value: Fraction | None, window: list[tuple[int, str, Hit]]) -> bool:
     condition = body.get("condition")
     if isinstance(condition, str):
-        present = {name: False for name in body["rules"]}
+        present = dict.fromkeys(body["rules"], False)
         for _, name, _ in window:
             present[name] = True
         words = re.findall(r"[()]|\w+", condition)

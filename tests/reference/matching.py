@@ -18,45 +18,45 @@ def matches(detection: Mapping[str, Any], event: Event) -> bool:
     """Whether the event meets the detection's condition; several conditions are alternatives."""
     conditions = detection["condition"]
     for text in conditions if isinstance(conditions, list) else [conditions]:
-        tokens = re.findall(r"[()]|[^\s()]+", text)
-        if _or(tokens, detection, event):
+        words = re.findall(r"[()]|[^\s()]+", text)
+        if _or(words, detection, event):
             return True
     return False
 
 
-def _or(tokens: list[str], detection: Mapping[str, Any], event: Event) -> bool:
-    found = _and(tokens, detection, event)
-    while tokens and tokens[0] == "or":
-        tokens.pop(0)
-        found = _and(tokens, detection, event) or found
+def _or(words: list[str], detection: Mapping[str, Any], event: Event) -> bool:
+    found = _and(words, detection, event)
+    while words and words[0] == "or":
+        words.pop(0)
+        found = _and(words, detection, event) or found
     return found
 
 
-def _and(tokens: list[str], detection: Mapping[str, Any], event: Event) -> bool:
-    found = _not(tokens, detection, event)
-    while tokens and tokens[0] == "and":
-        tokens.pop(0)
-        found = _not(tokens, detection, event) and found
+def _and(words: list[str], detection: Mapping[str, Any], event: Event) -> bool:
+    found = _not(words, detection, event)
+    while words and words[0] == "and":
+        words.pop(0)
+        found = _not(words, detection, event) and found
     return found
 
 
-def _not(tokens: list[str], detection: Mapping[str, Any], event: Event) -> bool:
-    token = tokens.pop(0)
-    if token == "not":
-        return not _not(tokens, detection, event)
-    if token == "(":
-        found = _or(tokens, detection, event)
-        tokens.pop(0)
+def _not(words: list[str], detection: Mapping[str, Any], event: Event) -> bool:
+    word = words.pop(0)
+    if word == "not":
+        return not _not(words, detection, event)
+    if word == "(":
+        found = _or(words, detection, event)
+        words.pop(0)
         return found
-    if token in {"1", "any", "all"} and tokens and tokens[0] == "of":
-        tokens.pop(0)
-        pattern = tokens.pop(0)
+    if word in {"1", "any", "all"} and words and words[0] == "of":
+        words.pop(0)
+        pattern = words.pop(0)
         names = [name for name in detection if name != "condition" and not name.startswith("_")]
         if pattern != "them":
             names = [name for name in names if re.fullmatch(pattern.replace("*", ".*"), name)]
         results = [selection(detection[name], event) for name in names]
-        return all(results) if token == "all" else any(results)
-    return selection(detection[token], event)
+        return all(results) if word == "all" else any(results)
+    return selection(detection[word], event)
 
 
 def selection(body: Any, event: Event) -> bool:
@@ -82,7 +82,7 @@ def item(key: str, value: Any, event: Event) -> bool:
 def one(field: str, modifiers: list[str], want: Any, event: Event) -> bool:
     """Whether some value of the field (of any text field, without one) is what is wanted."""
     if "exists" in modifiers:
-        return (event.get(field) is not None) == want
+        return bool((event.get(field) is not None) == want)
     test = _test(modifiers, want, event, keyword=not field)
     if want is None and not modifiers:
         return event.get(field) is None
@@ -180,9 +180,7 @@ def _encoded(want: str, modifiers: list[str]) -> list[str]:
     if "base64offset" in modifiers:
         raw = want.encode()
         ends = (None, -3, -2)
-        return [
-            base64.b64encode(b" " * i + raw).decode()[(0, 2, 3)[i] : ends[(len(raw) + i) % 3]] for i in range(3)
-        ]
+        return [base64.b64encode(b" " * i + raw).decode()[(0, 2, 3)[i] : ends[(len(raw) + i) % 3]] for i in range(3)]
     return [want]
 
 

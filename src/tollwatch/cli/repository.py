@@ -75,12 +75,13 @@ def fitting(plan: Plan, profiles: Sequence[Profile]) -> tuple[tuple[Node, ...], 
         if apart or not all(whole):
             fit.append(node)
         else:
-            refused.extend(sorted(whole, key=_count)[0])
+            refused.extend(_fewest(whole))
     return tuple(fit), tuple(refused)
 
 
-def _count(reasons: tuple[Diagnostic, ...]) -> int:
-    return len(reasons)
+def _fewest(reasons: Sequence[tuple[Diagnostic, ...]]) -> tuple[Diagnostic, ...]:
+    """Why the profile that comes nearest cannot serve a rule."""
+    return reasons[min(range(len(reasons)), key=lambda n: len(reasons[n]))]
 
 
 def needed_fields(nodes: Sequence[Node]) -> tuple[str, ...] | None:
