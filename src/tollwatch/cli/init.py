@@ -26,7 +26,7 @@ def init(
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file, not a folder")
     cases = PurePath("fixtures", _FIRST, "cases.yml")
-    texts = {
+    contents: dict[PurePath, str | bytes] = {
         PurePath("rules.toml"): templates.config_text(),
         PurePath("rules", "credential_access", f"{_FIRST}.yml"): templates.rule_text(_FIRST, "count"),
         cases: templates.cases_text(_FIRST, "count", cases),
@@ -37,7 +37,7 @@ def init(
         **layout.schemas(),
         **(layout.pack() if with_pack else {}),
     }
-    layout.write_new(folder, texts, force, quiet)
+    layout.write_new(folder, contents, force, quiet)
     there = "" if folder == Path() else f"cd {folder} && "
     render.note(f"next: {there}rules test", quiet)
     return 0

@@ -44,10 +44,10 @@ def new(
         if path.exists():
             raise UsageError(f"{path} is there already", "choose another name")
     cases = PurePath(folder.relative_to(settings.root)) / "cases.yml" if folder.is_relative_to(settings.root) else None
-    texts = {
+    contents: dict[PurePath, str | bytes] = {
         PurePath(rule): templates.rule_text(name, kind, lambda _: str(uuid4())),
         PurePath(folder / "cases.yml"): templates.cases_text(name, kind, cases or PurePath("cases.yml")),
     }
-    layout.write_new(settings.root, texts, force=False, quiet=quiet)
+    layout.write_new(settings.root, contents, force=False, quiet=quiet)
     render.note("next: rules test", quiet)
     return 0
