@@ -63,14 +63,14 @@ DETECTION: dict[str, tuple[str, list[Mistake]]] = {
         [("SIG021", 4, 26, "`base64` of a text with an escaped wildcard is not supported", "encode the text by hand")],
     ),
     "dashes without end": (
-        "  s: {user_agent|windash: -a -b -c -d -e -f}\n  condition: s\n",
+        "  s: {user_agent|windash: -a -b -c -d -e -f -g}\n  condition: s\n",
         [
             (
                 "SIG021",
                 4,
                 27,
-                "`windash` makes more than 10,000 texts of this value",
-                "split it into several values with `all`",
+                "`windash` makes more than 20,000 texts",
+                "split the value into several, with `all`",
             )
         ],
     ),
@@ -246,11 +246,13 @@ def test_a_mistake_in_a_detection(tmp_path: Path, case: str) -> None:
 
 # ---------------------------------------------------------------- whole documents
 
+SIGMA = "a Sigma document is a mapping with a title, and a logsource and a detection, a correlation or a filter"
+
 DOCUMENTS: dict[str, tuple[str, list[Mistake]]] = {
-    "nothing": (
-        "name: x\n",
+    "another kind of file": ("name: x\non: push\n", [("SIG007", 1, 1, "this is no Sigma document", SIGMA)]),
+    "a title alone": (
+        "title: x\n",
         [
-            ("SIG010", 1, 1, "the document has no `title`", None),
             ("SIG010", 1, 1, "the rule has no `detection`", None),
             ("SIG010", 1, 1, "the rule has no `logsource`", None),
         ],
@@ -327,13 +329,13 @@ DOCUMENTS: dict[str, tuple[str, list[Mistake]]] = {
                 line,
                 1,
                 "this document is no mapping",
-                "a Sigma document is a mapping with a title, a logsource and a detection",
+                SIGMA,
             )
             for line in (1, 3)
         ],
     ),
     "collections of the old kind": (
-        "action: global\ntitle: x\n---\naction: repeat\ndetection: {}\n",
+        "action: global\ntitle: x\ndetection: {s: {a: b}}\n---\nlogsource: {category: a}\n---\naction: repeat\n",
         [
             (
                 "SIG007",
@@ -342,7 +344,7 @@ DOCUMENTS: dict[str, tuple[str, list[Mistake]]] = {
                 f"`action: {action}` is not supported",
                 "write each rule out in full, or move what is shared into a correlation",
             )
-            for line, action in ((1, "global"), (4, "repeat"))
+            for line, action in ((1, "global"), (7, "repeat"))
         ],
     ),
 }

@@ -157,7 +157,10 @@ class DetectionReader:
     def _mapping(self, value: Mapping[str, object], path: Path) -> Plain:
         found: Plain = {}
         for key, item in value.items():
-            found[name_for_pysigma(key, [*value, *found])] = self.items.read(key, item, (*path, key))
+            name = name_for_pysigma(key)
+            if name != key and (name in value or name in found):
+                name = key
+            found[name] = self.items.read(key, item, (*path, key))
         return found
 
 

@@ -7,7 +7,7 @@ pySigma would encode wrongly without saying so is refused by name.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
@@ -22,7 +22,7 @@ from tollwatch.sigma.report import Report
 PYSIGMA_RAISES = (SigmaError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError)
 
 MODIFIERS = frozenset(modifier_mapping) | {"utf16le"}
-EXPANSION_LIMIT = 10_000  # texts that placeholders or windash make of one value
+EXPANSION_LIMIT = 20_000  # texts that placeholders and windash make in one document
 
 _NUMERIC = frozenset({"lt", "lte", "gt", "gte", "minute", "hour", "day", "week", "month", "year"})
 _FLAGS = frozenset({"i", "m", "s", "ignorecase", "multiline", "dotall"})
@@ -33,13 +33,17 @@ _PLACEHOLDER = re.compile(r"(?<!\\)%([^%]+)%")
 _INCOMPATIBLE = re.compile(r"Modifier (\w+) incompatible")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ItemReader:
-    """Reads items. ``fields``: the names that events of the log source have, None where that is not known."""
+    """Reads items. ``fields``: the names that events of the log source have, None where that is not known.
+
+    ``expanded`` counts the texts that placeholders and windash have made.
+    """
 
     report: Report
     placeholders: Mapping[str, tuple[str, ...]]
     fields: frozenset[str] | None = None
+    expanded: int = 0
 
     def read(self, key: str, value: object, path: Path) -> object:
         """The values for pySigma; every mistake in the item is told."""
@@ -83,10 +87,18 @@ class ItemReader:
             if mistake is not None:
                 self.report.error("SIG021", mistake[0], path, hint=mistake[1])
                 break
-        if "windash" in modifiers and sum(5 ** len(_DASH.findall(text)) for text in texts) > EXPANSION_LIMIT:
-            message = f"`windash` makes more than {EXPANSION_LIMIT:,} texts of this value"
-            self.report.error("SIG021", message, path, hint="split it into several values with `all`")
+        if "windash" in modifiers:
+            self._make(sum(5 ** len(_DASH.findall(text)) for text in texts), "windash", path)
         return texts
+
+    def _make(self, texts: int, modifier: str, path: Path) -> bool:
+        """Whether a modifier may make so many texts; each costs memory now and time with every event."""
+        self.expanded += texts
+        if self.expanded <= EXPANSION_LIMIT:
+            return True
+        message = f"`{modifier}` makes more than {EXPANSION_LIMIT:,} texts"
+        self.report.error("SIG021", message, path, hint="split the value into several, with `all`")
+        return False
 
     def _expanded(self, modifiers: list[str], value: str, path: Path) -> list[str]:
         """The texts that the placeholders of a value stand for; an escaped percent sign is one."""
@@ -102,8 +114,7 @@ class ItemReader:
         count = 1
         for choice in choices:
             count *= len(choice)
-        if count > EXPANSION_LIMIT:
-            self.report.error("SIG024", f"the placeholders make more than {EXPANSION_LIMIT:,} texts", path)
+        if not self._make(count, "expand", path):
             return [value]
         if count > 1 and "all" in modifiers:
             hint = "write one item for each value, without `all`"
@@ -116,15 +127,14 @@ class ItemReader:
                 for chosen in product(*choices)]  # fmt: skip
 
 
-def name_for_pysigma(key: str, taken: Collection[str]) -> str:
-    """The item's key with modifiers that pySigma knows; the key itself where another item has that name already."""
+def name_for_pysigma(key: str) -> str:
+    """The item's key with modifiers that pySigma knows."""
     if "|" not in key:
         return key
     field, *modifiers = key.split("|")
     known = ["wide" if modifier == "utf16le" else modifier for modifier in modifiers]
     # pySigma accepts cidr and re only as the first modifier; the values of placeholders already stand in the item.
-    found = "|".join((field, *(modifier for modifier in known if modifier != "expand")))
-    return key if found != key and found in taken else found
+    return "|".join((field, *(modifier for modifier in known if modifier != "expand")))
 
 
 def _encoding(modifiers: list[str], text: str) -> tuple[str, str] | None:

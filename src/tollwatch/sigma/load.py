@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tollwatch.diagnostics import Diagnostic, in_order
-from tollwatch.sigma.drafts import Draft, read_draft, register
+from tollwatch.sigma.drafts import Draft, read_drafts, register
 from tollwatch.sigma.event_rules import Given
 from tollwatch.sigma.files import read_sources
 from tollwatch.sigma.model import RuleSet
@@ -47,11 +47,9 @@ def load(
         # Python warns of regular expressions that a later version may read differently; Sigma's flavour is PCRE.
         warnings.simplefilter("ignore", FutureWarning)
         for source in sources:
-            for document in read_documents(source):
-                if isinstance(document, Flaw):
-                    mistakes.append(from_flaw(source, document))
-                else:
-                    drafts.append(read_draft(document, given))
+            found = list(read_documents(source))
+            mistakes += [from_flaw(source, flaw) for flaw in found if isinstance(flaw, Flaw)]
+            drafts += read_drafts((document for document in found if not isinstance(document, Flaw)), given)
         rules = resolve(register(drafts), known_fields)
-    found: list[Diagnostic] = [*mistakes, *(one for draft in drafts for one in draft.report.found)]
-    return RuleSet(rules, in_order(found))
+    told: list[Diagnostic] = [*mistakes, *(one for draft in drafts for one in draft.report.found)]
+    return RuleSet(rules, in_order(told))

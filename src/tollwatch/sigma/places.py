@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -30,7 +31,7 @@ class Source:
     text: str
     stem: str
     segments: list[str] = field(init=False)
-    _nodes: dict[tuple[int, int], yaml.Node | None] = field(default_factory=dict, init=False)
+    _nodes: dict[int, list[yaml.Node]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.segments = [self.text]
@@ -50,17 +51,21 @@ class Source:
         return self.lines[line - 1] if 0 < line <= len(self.lines) else None
 
     def node(self, segment: int, ordinal: int) -> yaml.Node | None:
-        """The document's node, composed again on the first question about it."""
-        if (segment, ordinal) not in self._nodes:
-            self._nodes[segment, ordinal] = self._compose(segment, ordinal)
-        return self._nodes[segment, ordinal]
+        """The document's node; on the first question about a segment, all of it is composed again."""
+        if segment not in self._nodes:
+            self._nodes[segment] = list(_compose(self.segments[segment]))
+        nodes = self._nodes[segment]
+        return nodes[ordinal] if ordinal < len(nodes) else None
 
-    def _compose(self, segment: int, ordinal: int) -> yaml.Node | None:
-        loader = yaml.CSafeLoader(self.segments[segment])
-        node = None
-        for _ in range(ordinal + 1):
-            node = loader.get_node() if loader.check_node() else None
-        return node
+
+def _compose(text: str) -> Iterator[yaml.Node]:
+    """The documents up to the end or the first broken one."""
+    loader = yaml.CSafeLoader(text)
+    try:
+        while (node := loader.get_node() if loader.check_node() else None) is not None:
+            yield node
+    except yaml.YAMLError:
+        return
 
 
 def offset_of(text: str, line: int) -> int:

@@ -26,6 +26,7 @@ from tollwatch.sigma.places import Mark, Place, Source, offset_of, place
 SIZE_LIMIT = 1 << 20  # 1 MiB: the largest of all public rules has 0.3 MB, and this much is still parsed in a second
 DEPTH_LIMIT = 50  # the deepest public rule has 6 levels
 NODE_LIMIT = 100_000
+FLAW_LIMIT = 60  # flaws kept of one document, a few more than are told of
 BROKEN_LIMIT = 20  # broken documents told of in one file; each costs reading the rest of the file again
 
 _TAG = "tag:yaml.org,2002:"
@@ -281,11 +282,11 @@ class _Values:
                 self._flaw("SIG004", "a key must be a single text", key)
             elif key.tag == _MERGE:
                 self._flaw("SIG004", "merge keys (<<) are not supported", key, "write the keys out")
-            elif key.value in found:
+            elif key.value in found and len(self.flaws) < FLAW_LIMIT:
                 first = next(name for name, _ in node.value if name.value == key.value)
                 line = first.start_mark.line + 1
                 self._flaw("SIG005", f"the key {key.value!r} is already in line {line}", key, "merge the two")
-            else:
+            elif key.value not in found:
                 found[key.value] = self.of(value, depth)
         return found
 
@@ -322,7 +323,8 @@ class _Values:
             return None
 
     def _flaw(self, code: str, message: str, node: yaml.Node, hint: str | None = None) -> None:
-        self.flaws.append(Flaw(code, message, place(node.start_mark), hint))
+        if len(self.flaws) < FLAW_LIMIT:
+            self.flaws.append(Flaw(code, message, place(node.start_mark), hint))
 
 
 def _short(tag: str) -> str:
