@@ -68,20 +68,43 @@ class Stream:
         self.name = "<stdin>" if path == STDIN else path
         self._raw: BinaryIO = sys.stdin.buffer if path == STDIN else _open(path)
         self._ahead = b""
-        self._file = self._decompressed()
-        self._ahead = self._fill(_PEEK)
+        self._damage: BaseException | None = None
+        self._file: io.BufferedIOBase = self._decompressed()
+        try:
+            self._ahead = self._fill(_PEEK)
+        except DAMAGED as error:
+            self._damage = error
 
-    def _decompressed(self) -> BinaryIO:
+    @property
+    def damaged(self) -> bool:
+        """Whether not even the first bytes can be read."""
+        return self._damage is not None and not self._ahead
+
+    def _decompressed(self) -> io.BufferedIOBase:
         raw = io.BufferedReader(cast("io.RawIOBase", self._raw), _PEEK) if not hasattr(self._raw, "peek") else self._raw
         magic = cast("io.BufferedReader", raw).peek(4)[:4]
         if magic.startswith(_GZIP):
-            return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
+            return gzip.GzipFile(fileobj=raw)
         if magic == _ZSTD:
-            return cast("BinaryIO", pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd"))
-        return raw
+            return cast("io.BufferedIOBase", pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd"))
+        return cast("io.BufferedIOBase", raw)
 
     def _fill(self, size: int) -> bytes:
-        return self._file.read(size)
+        """The next bytes. Of a damaged file first what can still be read; the call after that raises."""
+        if self._damage is not None:
+            raise self._damage
+        if not isinstance(self._file, gzip.GzipFile):
+            return self._file.read(size)
+        parts: list[bytes] = []
+        try:
+            while size and (part := self._file.read1(size)):
+                parts.append(part)
+                size -= len(part) if size > 0 else 0
+        except DAMAGED as error:
+            self._damage = error
+            if not parts:
+                raise
+        return b"".join(parts)
 
     @property
     def ahead(self) -> bytes:
@@ -99,7 +122,7 @@ class Stream:
     def rest_of_line(self) -> bytes:
         """What is left of the line that the last read ended in."""
         taken, newline, self._ahead = self._ahead.partition(b"\n")
-        return taken + newline if newline else taken + self._file.readline()
+        return taken + newline if newline or self._damage is not None else taken + self._file.readline()
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
@@ -132,9 +155,8 @@ def format_of(stream: Stream) -> str:
 
 def _one_object_a_line(start: bytes) -> bool:
     """Whether the first line is a whole object, and there is more, or it holds no list of records."""
-    first, newline, rest = start.partition(b"\n")
-    whole = first.rstrip().endswith(b"}")
-    return whole and (bool(rest.strip()) or not newline or b"[" not in first)
+    first, _, rest = start.partition(b"\n")
+    return first.rstrip().endswith(b"}") and (bool(rest.strip()) or b"[" not in first)
 
 
 def line_blocks(stream: Stream, size: int) -> Iterator[bytes]:

@@ -62,6 +62,8 @@ class Log:
                 stream.close()
 
     def _file(self, stream: Stream) -> Iterator[Events]:
+        if stream.damaged:
+            self._issues.add("truncated", stream.name, [1])
         if not stream.ahead.strip():
             return
         events = _Former(self.profile, self.fields, self.timestamp, stream.name, self._issues)
@@ -183,13 +185,13 @@ class _Former:
             return columns["timestamp"]
         if self.timestamp is None:
             self.timestamp = next((name for name in TIME_FIELDS if _has_values(raw, name)), None)
-        if self.timestamp is None:
+        if self.timestamp is None and len(raw.lines):
             raise UsageError(
                 f"{self.name}: no field is known to hold the time",
                 "name it with --timestamp; known are " + ", ".join(TIME_FIELDS[:8]) + ", …",
             )
         missing = pa.chunked_array([pa.nulls(len(raw.lines), pa.string())])
-        return raw.columns.get(self.timestamp, missing)
+        return raw.columns.get(self.timestamp or "", missing)
 
 
 def _has_values(raw: Raw, name: str) -> bool:

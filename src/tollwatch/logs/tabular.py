@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +21,8 @@ from tollwatch.logs.records import Kinds, Raw, from_mappings
 
 _RECORDS_A_BLOCK = 50_000
 
+Index = npt.NDArray[np.int64]
+
 
 def read_csv(stream: Stream, paths: Sequence[str] | None, issues: Issues, block_bytes: int) -> Iterator[Raw]:
     """Rows of a CSV with a header line. All cells are text; an empty one without quotes is null.
@@ -27,32 +30,48 @@ def read_csv(stream: Stream, paths: Sequence[str] | None, issues: Issues, block_
     A row's line is the one it starts on; a row with too many or too few cells is counted and left out.
     """
     ahead = stream.ahead.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
-    header = next(csv.reader(io.StringIO(ahead)), [])
+    try:
+        header = next(csv.reader(io.StringIO(ahead)), [])
+    except csv.Error:
+        issues.add("bad-record", stream.name, [1])
+        return
     if not header:
         return
     if len(set(header)) < len(header):
         raise UsageError(f"{stream.name}: two columns of the CSV have one name", "give each column its own")
-    bad: list[int] = []
+    skipped: dict[int, int] = {}
 
     def skip(row: pcsv.InvalidRow) -> str:
-        bad.append(row.number or 0)
+        skipped[row.number or 0] = 1 + row.text.rstrip("\n").count("\n")
         return "skip"
 
-    reader = pcsv.open_csv(
+    try:
+        reader = _csv_reader(stream, header, block_bytes, skip)
+    except pa.ArrowInvalid:
+        issues.add("bad-record", stream.name, [1])
+        return
+    place = (2, 2)
+    while (table := _next_table(reader, stream, issues, place[1])) is not None:
+        lines, place = _lines(table, place, skipped)
+        names = header if paths is None else [path for path in paths if path in header]
+        yield Raw({name: table.column(name) for name in names}, lines)
+    issues.add("bad-record", stream.name, sorted(skipped))
+
+
+def _csv_reader(
+    stream: Stream, header: Sequence[str], block_bytes: int, skip: Callable[[pcsv.InvalidRow], str]
+) -> pcsv.CSVStreamingReader:
+    return pcsv.open_csv(
         pa.PythonFile(_Readable(stream), "r"),
         read_options=pcsv.ReadOptions(use_threads=False, block_size=block_bytes),
         parse_options=pcsv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
         convert_options=pcsv.ConvertOptions(
-            column_types=dict.fromkeys(header, pa.string()), null_values=[""], strings_can_be_null=True,
+            column_types=dict.fromkeys(header, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         ),
-    )  # fmt: skip
-    line = 2
-    while (table := _next_table(reader, stream, issues, line)) is not None:
-        lines, line = _lines(table, line)
-        names = header if paths is None else [path for path in paths if path in header]
-        yield Raw({name: table.column(name) for name in names}, lines)
-    issues.add("bad-record", stream.name, bad)
+    )
 
 
 def _next_table(reader: pcsv.CSVStreamingReader, stream: Stream, issues: Issues, line: int) -> pa.Table | None:
@@ -67,14 +86,24 @@ def _next_table(reader: pcsv.CSVStreamingReader, stream: Stream, issues: Issues,
     return None
 
 
-def _lines(table: pa.Table, start: int) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], int]:
-    """Each row's first line, where quoted cells may hold newlines, and the line after the last row."""
-    inside = np.zeros(table.num_rows, np.int64)
+def _lines(table: pa.Table, place: tuple[int, int], skipped: Mapping[int, int]) -> tuple[Index, tuple[int, int]]:
+    """Each row's first line, and where the next table begins; ``place`` is (row number, line), the header being 1.
+
+    Quoted cells may hold newlines, and rows that were skipped stand between (row number → its number of lines).
+    """
+    height = np.ones(table.num_rows, np.int64)
     for column in table.columns:
-        inside += pc.fill_null(pc.count_substring(column, "\n"), 0).to_numpy()
-    after = start + np.cumsum(inside + 1)
-    lines = np.append(start, after[:-1]) if len(after) else after
-    return lines.astype(np.int64), int(after[-1]) if len(after) else start
+        height += pc.fill_null(pc.count_substring(column, "\n"), 0).to_numpy()
+    number, line = place
+    gaps = np.array(sorted(row for row in skipped if row >= number), np.int64)
+    numbers = np.setdiff1d(np.arange(number, number + len(height) + len(gaps)), gaps)[: len(height)]
+    end = int(numbers[-1]) + 1 if len(numbers) else number
+    tall = np.zeros(end - number, np.int64)
+    tall[numbers - number] = height
+    for row in gaps[gaps < end]:
+        tall[row - number] = skipped[int(row)]
+    starts = line + np.cumsum(tall) - tall
+    return starts[numbers - number], (end, line + int(tall.sum()))
 
 
 class _Readable(io.RawIOBase):
