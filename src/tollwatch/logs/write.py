@@ -26,6 +26,7 @@ def to_raw(records: Sequence[Mapping[str, object]], profile: Profile) -> list[di
 def _record(record: Mapping[str, object], profile: Profile) -> dict[str, object]:
     if profile.name == NONE:
         return dict(record)
+    _refuse_absent(record, profile)
     raw: dict[str, object] = {}
     for name, value in record.items():
         carrier = profile.carrier(name)
@@ -36,6 +37,16 @@ def _record(record: Mapping[str, object], profile: Profile) -> dict[str, object]
         if value is not None:
             _write(raw, carrier, value, profile)
     return raw
+
+
+def _refuse_absent(record: Mapping[str, object], profile: Profile) -> None:
+    for absence in profile.absent_when:
+        code = record.get(absence.where)
+        if record.get(absence.field) is not None and any(str(value) == str(code) for value in absence.values):
+            where = f"in the profile {profile.name}, {absence.field} is null where {absence.where} is {code}"
+            raise UsageError(
+                f"{where}, so that no log of it can be written with one", f"use {' or '.join(absence.use)}"
+            )
 
 
 def _time(microseconds: int, profile: Profile) -> object:
