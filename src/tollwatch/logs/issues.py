@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +24,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "negative-number": ("LOG006", "a negative number; the value counts as missing"),
     "bad-record": ("LOG007", "the record cannot be read; it is left out"),
     "truncated": ("LOG008", "the file ends too early or is damaged; what came before is read"),
+    "long-line": ("LOG009", "the line is too long; it is left out"),
 }
 
 
@@ -33,7 +35,7 @@ class Issues:
     strict: bool = False
     _found: dict[tuple[str, str, str], tuple[int, list[int]]] = field(default_factory=dict)
 
-    def add(self, kind: str, path: str, lines: npt.NDArray[np.int64] | list[int], what: str = "") -> None:
+    def add(self, kind: str, path: str, lines: npt.NDArray[np.int64] | Sequence[int], what: str = "") -> None:
         """Count these lines; ``what`` names the field.
 
         Raises:
