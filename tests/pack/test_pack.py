@@ -128,7 +128,7 @@ def test_all_rules_are_about_the_gateway() -> None:
 def exclusion() -> str:
     """The filter that docs/pack.md shows."""
     page = (ROOT / "docs" / "pack.md").read_text(encoding="utf-8")
-    return re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0]
+    return page.split("```yaml\n")[1].split("```")[0]
 
 
 def test_a_filter_on_an_address_ends_its_known_false_positive(tmp_path: Path) -> None:
