@@ -293,7 +293,7 @@ predicates = st.recursive(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600, deadline=None, derandomize=True)
 @given(logs(), st.lists(predicates, min_size=1, max_size=6))
 def test_masks_equal_the_reference(log: tuple[Events, list[Event]], asked: list[Predicate]) -> None:
     block, rows = log
@@ -303,7 +303,7 @@ def test_masks_equal_the_reference(log: tuple[Events, list[Event]], asked: list[
         assert masks.of(predicate).tolist() == expected, predicate
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     st.lists(words | st.none(), max_size=8),
     st.lists(st.builds(Text, st.just("f"), patterns, st.booleans()), max_size=5),

@@ -15,7 +15,7 @@ from tollwatch.sigma.items import MODIFIERS
 from tollwatch.sigma.load import load
 from tollwatch.sigma.model import CorrelationRule, CorrelationType, EventRule, Op, RuleSet
 
-RANDOM = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+RANDOM = settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 TEXTS = (

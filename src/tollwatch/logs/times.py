@@ -66,7 +66,7 @@ def _texts(texts: pa.ChunkedArray) -> tuple[Index, Mask]:
         return _numpy(texts.cast(_UTC).cast(pa.int64()))
     except pa.ArrowInvalid:
         pass  # not all in the form that Arrow reads at once
-    plain = pc.replace_substring(pc.utf8_trim_whitespace(texts), ",", ".")
+    plain = pc.replace_substring(texts, ",", ".")
     plain = pc.replace_substring_regex(plain, r"(\.[0-9]{6})[0-9]+", r"\1")
     zoned = pc.fill_null(pc.match_substring_regex(plain, _ZONE), False)
     numeric = pc.fill_null(pc.match_substring_regex(plain, NUMBER), False)
