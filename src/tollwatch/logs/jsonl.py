@@ -20,11 +20,9 @@ import pyarrow.json as pj
 from tollwatch.logs.files import Stream
 from tollwatch.logs.issues import Issues
 from tollwatch.logs.json_shape import Shape, column_at, shape_of
-from tollwatch.logs.lines import Lines
+from tollwatch.logs.lines import BOM, LONGEST_LINE, Lines, is_utf8
 from tollwatch.logs.records import Index, Kinds, Raw, from_mappings
 
-_BOM = b"\xef\xbb\xbf"
-LONGEST_LINE = 128 << 20
 _SAMPLE_LINES = 200
 _ARROW_BLOCK = 1 << 23
 _PIECE = 1 << 20
@@ -42,7 +40,7 @@ def read_jsonl(stream: Stream, paths: Sequence[str] | None, issues: Issues, bloc
             issues.add("long-line", stream.name, [line])
             line += 1
             continue
-        content = block[len(_BOM) :] if line == 1 and block[: len(_BOM)] == _BOM else block
+        content = block[len(BOM) :] if line == 1 and block[: len(BOM)] == BOM else block
         newlines, plain = _survey(content)
         yield from reader.block(content, line, newlines, plain)
         line += newlines
@@ -91,7 +89,7 @@ class _Reader:
             line += count
 
     def _quickly(self, content: memoryview, lines: Index | None) -> Raw | None:
-        if lines is None or not _is_utf8(content):
+        if lines is None or not is_utf8(content):
             return None
         if self.shape is None:
             self.shape = shape_of(_sample(content), self.paths, self.kinds)
@@ -122,16 +120,6 @@ def _record_lines(content: memoryview, line: int) -> Index | None:
     if not len(starts) or (data[starts] != _OPEN).any() or (data[ends - 1] != _CLOSE).any():
         return None
     return line + np.flatnonzero(filled)
-
-
-def _is_utf8(content: memoryview) -> bool:
-    offsets = pa.py_buffer(np.array([0, len(content)], np.int64))
-    text = pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, pa.py_buffer(content)])
-    try:
-        text.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
 
 
 def _sample(content: memoryview) -> list[Mapping[str, object]]:
@@ -189,14 +177,14 @@ def _record(text: bytes, line: int, kinds: Kinds) -> Mapping[str, object] | None
     try:
         record = orjson.loads(text)
     except orjson.JSONDecodeError:
-        record = _leniently(text)
+        record = leniently(text)
     if isinstance(record, dict):
         return record
-    kinds.issues.add("not-json" if _is_utf8(memoryview(text)) else "not-utf8", kinds.path, [line])
+    kinds.issues.add("not-json" if is_utf8(text) else "not-utf8", kinds.path, [line])
     return None
 
 
-def _leniently(text: bytes) -> object:
+def leniently(text: bytes) -> object:
     """What programs write though it is not JSON: NaN, and half a surrogate pair where a text was cut off."""
     try:
         return json.loads(text.decode(), parse_constant=lambda _: None)

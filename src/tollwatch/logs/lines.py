@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+import pyarrow as pa
+
 from tollwatch.logs.files import DAMAGED, Stream
 
+BOM = b"\xef\xbb\xbf"
+LONGEST_LINE = 128 << 20
 _PIECE = 1 << 20
 
 
@@ -67,3 +72,14 @@ class Lines:
                 buffer[: filled - cut] = buffer[cut:filled]
                 return filled - cut
         return 0
+
+
+def is_utf8(content: bytes | memoryview) -> bool:
+    """Whether all of it is UTF-8; looked at in place, without a copy."""
+    offsets = pa.py_buffer(np.array([0, len(content)], np.int64))
+    text = pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, pa.py_buffer(content)])
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tollwatch.diagnostics import closest
 from tollwatch.errors import UsageError
-from tollwatch.logs.files import Stream, expand, format_of
+from tollwatch.logs.csv_rows import read_csv
+from tollwatch.logs.files import STDIN, Stream, expand, format_of
 from tollwatch.logs.issues import Issues
 from tollwatch.logs.jsonl import read_jsonl
 from tollwatch.logs.model import Events, ReadIssue
-from tollwatch.logs.normalise import Normaliser
+from tollwatch.logs.normalise import Normaliser, encoded, whole
 from tollwatch.logs.profile import NONE, Profile
-from tollwatch.logs.records import Kinds, Raw, from_mappings
+from tollwatch.logs.records import Index, Kinds, Raw, from_mappings
 from tollwatch.logs.schema import FIELDS, FieldType
-from tollwatch.logs.tabular import flatten, read_csv, read_json, read_parquet
+from tollwatch.logs.tabular import flatten, read_json, read_parquet
 from tollwatch.logs.times import to_microseconds
 
 BLOCK_BYTES = 32 << 20
@@ -54,6 +56,11 @@ class Log:
         return self._issues.all()
 
     def __iter__(self) -> Iterator[Events]:
+        # A block is read while the one before is evaluated. Not of a pipe, which may stay silent for long.
+        piped = any(path == STDIN or not Path(path).is_file() for path in self.paths)
+        return self._blocks() if piped else ahead(self._blocks())
+
+    def _blocks(self) -> Iterator[Events]:
         for path in self.paths:
             stream = Stream(path)
             try:
@@ -123,8 +130,26 @@ def from_records(
 
 def from_frame(frame: pd.DataFrame, profile: Profile, *, name: str = "<frame>", timestamp: str | None = None) -> Events:
     """A DataFrame of raw columns (of any dtype) as events; each row's line is its number from 1."""
-    raw = Raw(flatten(pa.Table.from_pandas(frame, preserve_index=False)), np.arange(1, len(frame) + 1))
-    return _Former(profile, None, timestamp, name, Issues()).form(raw)
+    lines = np.arange(1, len(frame) + 1)
+    kinds = Kinds(name, Issues())
+    table = pa.table({str(label): _arrow(frame[label], str(label), kinds, lines) for label in frame.columns})
+    return _Former(profile, None, timestamp, name, kinds.issues).form(Raw(flatten(table), lines))
+
+
+def _arrow(series: pd.Series, name: str, kinds: Kinds, lines: Index) -> pa.Array | pa.ChunkedArray:
+    try:
+        return pa.array(series, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # objects of several types
+        return kinds.column(name, [None if value is pd.NA else value for value in series], lines)
+
+
+def ahead(blocks: Iterator[Events]) -> Iterator[Events]:
+    """The same blocks; while one is used, the next is made in a thread."""
+    with ThreadPoolExecutor(1, "read") as thread:
+        pending = thread.submit(next, blocks, None)
+        while (block := pending.result()) is not None:
+            pending = thread.submit(next, blocks, None)
+            yield block
 
 
 @dataclass(slots=True)
@@ -136,6 +161,7 @@ class _Former:
     timestamp: str | None
     name: str
     issues: Issues
+    chosen: str | None = None
 
     def paths(self) -> tuple[str, ...] | None:
         """The raw paths that are needed; None for all."""
@@ -158,10 +184,15 @@ class _Former:
         time = time // self.profile.time_resolution * self.profile.time_resolution
         if self.fields is not None and "timestamp" not in self.fields and self.profile.name != NONE:
             columns.pop("timestamp", None)
-        table, lines = pa.table(columns), raw.lines
+        lines = raw.lines
         if not valid.all():
-            table, time, lines = table.filter(pa.array(valid)), time[valid], lines[valid]
-        frame = table.to_pandas(types_mapper=pd.ArrowDtype) if columns else pd.DataFrame(index=range(len(time)))
+            kept = pa.array(valid)
+            columns = {name: column.filter(kept) for name, column in columns.items()}
+            time, lines = time[valid], lines[valid]
+        frame = pd.DataFrame(
+            {name: pd.arrays.ArrowExtensionArray(column) for name, column in columns.items()},
+            index=pd.RangeIndex(len(time)), copy=False,
+        )  # fmt: skip
         money = frozenset(n for n in columns if self.profile.name != NONE and FIELDS[n].type is FieldType.MONEY)
         file = np.zeros(len(time), np.int32)
         return Events(frame, time, file, lines, (self.name,), money, self.profile.sources or None)
@@ -174,28 +205,28 @@ class _Former:
     def _own(self, raw: Raw) -> dict[str, pa.ChunkedArray]:
         """The log's own fields as they are, texts dictionary-encoded."""
         names = raw.columns if self.fields is None else [name for name in self.fields if name in raw.columns]
-        columns = {name: raw.columns[name] for name in names}
-        return {
-            name: pc.dictionary_encode(column) if pa.types.is_string(column.type) else column
-            for name, column in columns.items()
-        }
+        return {name: pa.chunked_array([encoded(whole(raw.columns[name]))]) for name in names}
 
     def _time(self, raw: Raw, columns: Mapping[str, pa.ChunkedArray]) -> pa.ChunkedArray:
         if self.profile.name != NONE:
             return columns["timestamp"]
-        if self.timestamp is None:
-            self.timestamp = next((name for name in TIME_FIELDS if _has_values(raw, name)), None)
-        if self.timestamp is None and len(raw.lines):
-            raise UsageError(
-                f"{self.name}: no field is known to hold the time",
-                "name it with --timestamp; known are " + ", ".join(TIME_FIELDS[:8]) + ", …",
-            )
+        if self.chosen is None and len(raw.lines):
+            self.chosen = self._choose(raw)
         missing = pa.chunked_array([pa.nulls(len(raw.lines), pa.string())])
-        return raw.columns.get(self.timestamp or "", missing)
+        return raw.columns.get(self.chosen or "", missing)
 
-
-def _has_values(raw: Raw, name: str) -> bool:
-    return name in raw.columns and raw.columns[name].null_count < len(raw.lines)
+    def _choose(self, raw: Raw) -> str:
+        """The field that holds the time: the one that is named, else the first well-known one that reads as times."""
+        for name in TIME_FIELDS if self.timestamp is None else (self.timestamp,):
+            if name in raw.columns and to_microseconds(raw.columns[name])[1].any():
+                return name
+        if self.timestamp is not None:
+            hint = closest(self.timestamp, raw.columns) or "name the field that holds the time with --timestamp"
+            raise UsageError(f"{self.name}: no record has a time in {self.timestamp!r}", hint)
+        raise UsageError(
+            f"{self.name}: no field is known to hold the time",
+            "name it with --timestamp; known are " + ", ".join(TIME_FIELDS[:8]) + ", …",
+        )
 
 
 def between(blocks: Iterable[Events], first: int | None, last: int | None) -> Iterator[Events]:
