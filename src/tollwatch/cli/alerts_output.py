@@ -72,7 +72,8 @@ def _row(alert: Alert) -> tuple[str, ...]:
     times = (_short(alert.triggered_at), _short(alert.first_seen), _short(alert.last_seen))
     peak = "" if alert.peak is None else str(alert.peak)
     counts = (str(alert.hits), peak, str(alert.event_count))
-    return (times[0], alert.level or "", alert.rule, entity, times[1], times[2], *counts)
+    named = alert.title if alert.rule == alert.rule_id else alert.rule  # an id tells a person nothing
+    return (times[0], alert.level or "", named, entity, times[1], times[2], *counts)
 
 
 def _steps(steps: Sequence[Step], indent: str) -> list[tuple[str, ...]]:
