@@ -5,6 +5,7 @@ Everything here is arrays: no loop over events or groups, only over a rule's inp
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -69,6 +70,15 @@ class Correlator:
             self._done[node] = self._compute(node)
         return self._done[node]
 
+    def forget(self, done: Iterable[Node]) -> None:
+        """Free what was kept for nodes that nobody will ask for again."""
+        for node in done:
+            self._done.pop(node, None)
+            if not isinstance(node, Search):
+                rows = self._gathered.pop(_shared(node.inputs), None)
+                for key in [key for key in self._windows if key[0] is rows]:
+                    del self._windows[key]
+
     def _compute(self, node: Node) -> Hits:
         match node:
             case Search():
@@ -88,7 +98,7 @@ class Correlator:
 
         Correlations that read the same inputs by the same keys (a count and a sum by user) share their rows.
         """
-        shared = tuple((part.node, part.keys) for part in inputs)
+        shared = _shared(inputs)
         if shared not in self._gathered:
             self._gathered[shared] = self._gather(inputs)
         return self._gathered[shared]
@@ -178,6 +188,10 @@ class Correlator:
         chosen = _distinct_hits(final, held, final.hits.time)
         spans = _witnesses(steps, starts, chosen)
         return replace(_output(final, chosen, final.hits.time, None, spans), left_out=rows.left_out)
+
+
+def _shared(inputs: Seq[Input]) -> tuple[tuple[Node, tuple[Reading, ...]], ...]:
+    return tuple((part.node, part.keys) for part in inputs)
 
 
 NEVER = -(2**63)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tollwatch.evaluate.alerts import Alert
@@ -30,11 +30,23 @@ def run(plan: Plan, blocks: Iterable[Events]) -> Outcome:
     """Evaluate every detection of the plan over the events of all blocks, in one pass over them."""
     kept = keep(plan.detections, blocks)
     correlator = Correlator(kept)
-    found = [alert for node in plan.detections for alert in alerts_of(node, correlator)]
+    found: list[Alert] = []
+    left_out: dict[str, int] = {}
+    for node, done in _last_uses(plan):
+        found += alerts_of(node, correlator)
+        left_out.update({part.header.key: correlator.hits(part).left_out for part in done})
+        correlator.forget(done)
     found.sort(key=lambda alert: (alert.triggered_at, alert.rule, alert.entity))
-    parts = dict.fromkeys(part for node in plan.detections for part in nodes(node))
-    left_out = ((part.header.key, correlator.hits(part).left_out) for part in parts)
-    return Outcome(tuple(found), kept.seen, tuple(pair for pair in left_out if pair[1]))
+    return Outcome(tuple(found), kept.seen, tuple(pair for pair in left_out.items() if pair[1]))
+
+
+def _last_uses(plan: Plan) -> Iterator[tuple[Node, list[Node]]]:
+    """Each detection, with the nodes that no later one needs."""
+    last = {part: position for position, node in enumerate(plan.detections) for part in nodes(node)}
+    done: list[list[Node]] = [[] for _ in plan.detections]
+    for part, position in last.items():
+        done[position].append(part)
+    yield from zip(plan.detections, done, strict=True)
 
 
 def keep(detections: Iterable[Node], blocks: Iterable[Events]) -> Kept:
