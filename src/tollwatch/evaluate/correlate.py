@@ -103,7 +103,8 @@ class Correlator:
             self._gathered[shared] = self._gather(inputs)
         return self._gathered[shared]
 
-    def _gather(self, inputs: Seq[Input]) -> Rows:
+    def _gather(self, inputs: Seq[Input], *, complete: bool = False) -> Rows:
+        """As ``gather``; ``complete`` keeps only groups with a hit of every input, before anything is sorted."""
         children = [self.hits(part.node) for part in inputs]
         names = range(len(inputs[0].keys))
         keys = tuple(
@@ -118,6 +119,10 @@ class Correlator:
             grouped &= key.codes >= 0
         chosen = np.flatnonzero(grouped)
         group = group_numbers([key.codes[chosen] for key in keys], len(chosen))
+        left_out = len(event) - len(chosen)
+        if complete:
+            whole = _in_complete_groups(group, origin[chosen], len(children))
+            chosen, group = chosen[whole], group[whole]
         order = sort_by_group(group, time[chosen])
         chosen = chosen[order]
         return Rows(
@@ -126,7 +131,7 @@ class Correlator:
             origin[chosen],
             index[chosen],
             tuple(key.take(chosen) for key in keys),
-            len(event) - len(chosen),
+            left_out,
         )
 
     def read(self, reading: Reading, child: Hits) -> Coded:
@@ -180,7 +185,7 @@ class Correlator:
         return _output(rows, chosen, window_end, value, (span.take(chosen),))
 
     def _ordered(self, node: Sequence) -> Hits:
-        rows = self.gather(node.inputs)
+        rows = self._gather(node.inputs, complete=True)
         steps = [rows.of_origin(n) for n in range(len(node.inputs))]
         starts = latest_starts(steps)
         final, start = steps[-1], starts[-1]
@@ -269,6 +274,13 @@ def _output(rows: Rows, chosen: Index, time: Index, value: Ratio | None, spans: 
         spans,
         rows.left_out,
     )
+
+
+def _in_complete_groups(group: Index, origin: Index, inputs: int) -> Index:
+    """Positions of the rows whose group has a row of every input."""
+    present = np.zeros((inputs, int(group.max(initial=-1)) + 1), np.bool_)
+    present[origin, group] = True
+    return np.flatnonzero(np.asarray(present.all(axis=0))[group])
 
 
 def holds(node: Aggregate, rows: Rows, value: Ratio, span: Span) -> Mask:
