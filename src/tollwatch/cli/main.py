@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from tollwatch.cli import check, explain, init, list_rules, new, profiles, render, run, run_cases, schema
-from tollwatch.errors import ConfigurationError, RuleError, TollwatchError, UsageError
+from tollwatch.errors import ConfigurationError, DiagnosticsError, RuleError, TollwatchError, UsageError
 
 FINDINGS, BAD_RULE, WRONG_USE, INTERRUPTED = 1, 2, 3, 130
 
@@ -69,6 +69,9 @@ def invoke(arguments: Sequence[str]) -> int:
     except RuleError as error:
         render.diagnostics(error.diagnostics)
         return BAD_RULE
+    except DiagnosticsError as error:
+        render.diagnostics(error.diagnostics)
+        return FINDINGS
     except UsageError as error:
         render.problem(str(error), error.hint)
         return WRONG_USE
