@@ -71,7 +71,8 @@ def _expected(type_: pa.DataType, values: Sequence[object], path: str, kinds: Ki
     if before is None or (before == "list" and pa.types.is_list(type_)):
         return type_
     if all(value is None for value in values):
-        return {"number": _NUMBER, "boolean": _BOOLEAN, "list": pa.list_(_UNKNOWN)}.get(before, _TEXT)
+        number = _NUMBER if kinds.fractional(path) else _INTEGER
+        return {"number": number, "boolean": _BOOLEAN, "list": pa.list_(_UNKNOWN)}.get(before, _TEXT)
     if _KINDS.get(type_) != before:
         raise _UnclearError
     return _NUMBER if type_ == _INTEGER and kinds.fractional(path) else type_

@@ -8,6 +8,7 @@ a small piece of the block, alone, the careful way, which counts what is wrong a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from tollwatch.logs.json_shape import Shape, column_at, shape_of
 from tollwatch.logs.lines import BOM, LONGEST_LINE, Lines, is_utf8
 from tollwatch.logs.records import Index, Kinds, Raw, from_mappings
 
+_LONG_NUMBER = re.compile(rb"[0-9]{20}")
 _SAMPLE_LINES = 200
 _ARROW_BLOCK = 1 << 23
 _PIECE = 1 << 20
@@ -131,11 +133,8 @@ def _sample(content: memoryview) -> list[Mapping[str, object]]:
         near = bytes(content[place : place + (_PIECE >> 4)]).split(b"\n", 2)
         texts += near[1:2]
     for text in texts:
-        try:
-            record = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            continue  # cut off, or for the careful way to tell of
-        if isinstance(record, dict):
+        record = _parsed(text)
+        if isinstance(record, dict):  # else it is cut off, or for the careful way to tell of
             records.append(record)
     return records
 
@@ -153,14 +152,14 @@ def _by_arrow(content: memoryview, shape: Shape, lines: Index) -> Raw | None:
     if table.num_rows != len(lines):
         return None
     columns = {path: column for path in shape.paths if (column := column_at(table, path)) is not None}
-    return Raw(columns, lines) if all(map(_finite, columns.values())) else None
+    return Raw(columns, lines) if all(map(_exact, columns.values())) else None
 
 
-def _finite(column: pa.ChunkedArray) -> bool:
-    """False where Arrow read NaN or an infinity, which JSON does not have."""
+def _exact(column: pa.ChunkedArray) -> bool:
+    """False where Arrow read NaN or an infinity, which JSON does not have, or rounded a large whole number."""
     if pa.types.is_list(column.type):
         column = pc.list_flatten(column)
-    return not pa.types.is_floating(column.type) or pc.all(pc.is_finite(column)).as_py() is not False
+    return not pa.types.is_floating(column.type) or pc.all(pc.less(pc.abs(column), 2.0**53)).as_py() is not False
 
 
 def _pieces(content: memoryview) -> Iterator[bytes]:
@@ -174,18 +173,23 @@ def _pieces(content: memoryview) -> Iterator[bytes]:
 
 
 def _record(text: bytes, line: int, kinds: Kinds) -> Mapping[str, object] | None:
-    try:
-        record = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        record = leniently(text)
+    record = _parsed(text)
     if isinstance(record, dict):
         return record
     kinds.issues.add("not-json" if is_utf8(text) else "not-utf8", kinds.path, [line])
     return None
 
 
-def leniently(text: bytes) -> object:
-    """What programs write though it is not JSON: NaN, and half a surrogate pair where a text was cut off."""
+def _parsed(text: bytes) -> object:
+    """A line's value; None where it is not JSON. orjson would round whole numbers of more than 64 bits."""
+    try:
+        return _leniently(text) if _LONG_NUMBER.search(text) else orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _leniently(text)
+
+
+def _leniently(text: bytes) -> object:
+    """Also what programs write though it is not JSON: NaN, and half a surrogate pair where a text was cut off."""
     try:
         return json.loads(text.decode(), parse_constant=lambda _: None)
     except (ValueError, RecursionError):
