@@ -48,7 +48,7 @@ def generate(events: int, folder: Path) -> Path:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, nargs="+", default=[100_000, 1_000_000, 4_000_000])
+    parser.add_argument("--events", type=int, nargs="+", default=[100_000, 1_000_000, 2_000_000, 4_000_000])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--rules", default=str(HERE.parent / "rules"))
     options = parser.parse_args()

@@ -167,7 +167,7 @@ def test_list_and_explain_for_programs(here: Path, capsys: pytest.CaptureFixture
 def test_a_detection_without_cases_fails(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert here.is_dir()
     code, out, _ = run(capsys, "test")
-    assert (code, "CAS012 the detection many_refusals has no cases" in out) == (1, True)
+    assert (code, "CAS010 the detection many_refusals has no cases" in out) == (1, True)
     code, out, _ = run(capsys, "test", "--format", "github")
     assert (code, out.startswith("::error file=rules/rule.yml,line=1,col=1")) == (1, True)
 
