@@ -41,10 +41,12 @@ def read_csv(stream: Stream, paths: Sequence[str] | None, issues: Issues, block_
         UsageError: two columns have one name.
     """
     table = _table(stream, paths, issues)
+    if table is None:
+        return
     line = 1
     blocks = Lines(stream, block_bytes, LONGEST_LINE)
-    for content in _whole_rows(blocks):
-        if table is not None and content:
+    for content in _whole_rows(blocks, table.delimiter):
+        if content:
             yield _rows(content, line, table)
         line += content.count(b"\n")
     if blocks.damaged:
@@ -68,24 +70,47 @@ def _table(stream: Stream, paths: Sequence[str] | None, issues: Issues) -> _Tabl
     return _Table(header, wanted, delimiter, stream.name, issues)
 
 
-def _whole_rows(blocks: Lines) -> Iterator[bytes]:
-    """Blocks that end at the end of a row: after an even number of quotes, since quoted cells may hold newlines."""
+def _whole_rows(blocks: Lines, delimiter: str) -> Iterator[bytes]:
+    """Blocks that end at the end of a row: quoted cells may hold newlines."""
     kept = b""
     for block in blocks:
         kept += block or b"\n"  # the empty line stands for one that is too long
-        ends = _row_ends(kept)
+        ends = _row_ends(kept, delimiter)
+        if ends is None:
+            ends = _read_ends(kept, delimiter)
         cut = int(ends[-1]) + 1 if len(ends) else (len(kept) if len(kept) > LONGEST_LINE else 0)
         yield kept[:cut]
         kept = kept[cut:]
     yield kept
 
 
-def _row_ends(content: bytes) -> Index:
-    """Where the newlines outside quotes are."""
+def _row_ends(content: bytes, delimiter: str) -> Index | None:
+    """Where the newlines outside quotes are: after an even number of them. None where a quote stands inside a cell."""
     data = np.frombuffer(content, np.uint8)
     newlines = np.flatnonzero(data == _NEWLINE)
     quotes = np.flatnonzero(data == _QUOTE)
+    opening = quotes[::2]
+    # A quote inside a quoted cell is doubled: the second of the two opens it again.
+    before = data[opening[opening > 0] - 1]
+    if not ((before == ord(delimiter)) | (before == _NEWLINE) | (before == _QUOTE)).all():
+        return None
     return newlines[np.searchsorted(quotes, newlines) % 2 == 0] if len(quotes) else newlines
+
+
+def _read_ends(content: bytes, delimiter: str) -> Index:
+    """The same as the csv module reads it, without the last row, which may go on."""
+    newlines = np.flatnonzero(np.frombuffer(content, np.uint8) == _NEWLINE)
+    reader = csv.reader(io.StringIO(content.decode("utf-8", "replace"), newline="\n"), delimiter=delimiter)
+    counts: list[int] = []
+    while True:
+        try:
+            if next(reader, None) is None:
+                break
+        except csv.Error:
+            pass  # told of when the rows are read
+        counts.append(reader.line_num)
+    ends: Index = newlines[np.array(counts[:-1], np.int64) - 1]
+    return ends
 
 
 def _rows(content: bytes, line: int, table: _Table) -> Raw:
@@ -99,8 +124,8 @@ def _rows(content: bytes, line: int, table: _Table) -> Raw:
 
 
 def _quickly(content: bytes, line: int, table: _Table) -> Raw | None:
-    lines = _row_lines(content, line)
-    if not len(lines):
+    lines = _row_lines(content, line, table.delimiter)
+    if lines is None or not len(lines):
         return None
     try:
         read = pcsv.read_csv(
@@ -121,10 +146,12 @@ def _quickly(content: bytes, line: int, table: _Table) -> Raw | None:
     return Raw({name: read.column(name) for name in table.wanted}, lines)
 
 
-def _row_lines(content: bytes, line: int) -> Index:
+def _row_lines(content: bytes, line: int, delimiter: str) -> Index | None:
     """The line that each row begins on; blank ones are none."""
     data = np.frombuffer(content, np.uint8)
-    ends = _row_ends(content)
+    ends = _row_ends(content, delimiter)
+    if ends is None:
+        return None
     starts = np.append(0, ends + 1)
     ends = np.append(ends, len(data))
     starts, ends = starts[ends > starts], ends[ends > starts]
