@@ -24,6 +24,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "negative-number": ("LOG006", "a negative number; the value counts as missing"),
     "bad-record": ("LOG007", "the record cannot be read; it is left out"),
     "truncated": ("LOG008", "the file ends too early or is damaged; what came before is read"),
+    "bad-json": ("LOG010", "not a JSON object inside the text; the fields in it count as missing"),
     "long-line": ("LOG009", "the line is too long; it is left out"),
 }
 

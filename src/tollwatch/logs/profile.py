@@ -61,6 +61,7 @@ class Profile:
     """One log source. Under ``none`` there are no carriers: a log's own field names are the fields.
 
     ``sources``: the log sources (category, product, service) that its events belong to; empty is any.
+    ``parse_json``: raw paths whose text is JSON, so that paths lead on below them.
     ``time_resolution``: µs; finer digits of a timestamp are cut. ``targets``: per language, (setting, value) pairs.
     """
 
@@ -72,6 +73,7 @@ class Profile:
     source_ip: str | None = None
     absent_when: tuple[Absence, ...] = ()
     targets: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    parse_json: tuple[str, ...] = ()
 
     def carrier(self, field: str) -> Carrier | None:
         """How the field is carried; None where the source lacks it."""
@@ -138,7 +140,17 @@ def read_profile(path: Path) -> Profile:
     return profile
 
 
-_KEYS = ("name", "description", "sources", "time_resolution", "source_ip", "fields", "absent_when", "targets")
+_KEYS = (
+    "name",
+    "description",
+    "sources",
+    "time_resolution",
+    "source_ip",
+    "parse_json",
+    "fields",
+    "absent_when",
+    "targets",
+)
 _CARRIER_KEYS = ("path", "coalesce", "sum", "when", "extract", "map", "factor", "default")
 _RESOLUTIONS = {"1us": 1, "1ms": 1_000, "1s": 1_000_000}
 
@@ -164,6 +176,11 @@ class _Reader:
             self._text(found, "source_ip"),
             tuple(self._absence(name, node) for name, node in self._pairs(found, "absent_when")),
             tuple((language, self._settings(node)) for language, node in self._pairs(found, "targets")),
+            tuple(
+                text
+                for node in self._items(found, "parse_json")
+                if (text := self.checked.text(node, "parse_json")) is not None
+            ),
         )
 
     def _text(self, found: dict[str, Node], key: str) -> str | None:

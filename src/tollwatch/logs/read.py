@@ -14,12 +14,13 @@ import pyarrow as pa
 from tollwatch.diagnostics import closest
 from tollwatch.errors import UsageError
 from tollwatch.logs.csv_rows import read_csv
+from tollwatch.logs.embedded import Embedded
 from tollwatch.logs.files import STDIN, Stream, expand, format_of
 from tollwatch.logs.issues import Issues
 from tollwatch.logs.jsonl import read_jsonl
 from tollwatch.logs.model import Events, ReadIssue
 from tollwatch.logs.normalise import Normaliser, encoded, whole
-from tollwatch.logs.profile import NONE, Profile
+from tollwatch.logs.profile import NONE, Carrier, Profile
 from tollwatch.logs.records import Index, Kinds, Raw, from_mappings
 from tollwatch.logs.schema import FIELDS, FieldType
 from tollwatch.logs.tabular import flatten, read_json, read_parquet
@@ -169,8 +170,7 @@ class _Former:
             times = TIME_FIELDS if self.timestamp is None else (self.timestamp,)
             return None if self.fields is None else tuple(dict.fromkeys([*self.fields, *times]))
         carriers = [carrier for carrier in self.profile.carriers if carrier.field in self._wanted()]
-        paths = (path for carrier in carriers for path in (*carrier.paths, *(when[0] for when in carrier.when)))
-        return tuple(dict.fromkeys(paths))
+        return Embedded(self.profile.parse_json).carrying(_raw_paths(carriers))
 
     def _wanted(self) -> tuple[str, ...]:
         names = tuple(carrier.field for carrier in self.profile.carriers) if self.fields is None else self.fields
@@ -198,6 +198,9 @@ class _Former:
         return Events(frame, time, file, lines, (self.name,), money, self.profile.sources or None)
 
     def _canonical(self, raw: Raw) -> dict[str, pa.ChunkedArray]:
+        if self.profile.parse_json:
+            paths = _raw_paths(self.profile.carriers)
+            raw = Embedded(self.profile.parse_json).opened(raw, paths, Kinds(self.name, self.issues))
         normaliser = Normaliser(raw, self.name, self.issues)
         carriers = (self.profile.carrier(name) for name in self._wanted())
         return {carrier.field: normaliser.column(carrier) for carrier in carriers if carrier is not None}
@@ -227,6 +230,11 @@ class _Former:
             f"{self.name}: no field is known to hold the time",
             "name it with --timestamp; known are " + ", ".join(TIME_FIELDS[:8]) + ", …",
         )
+
+
+def _raw_paths(carriers: Iterable[Carrier]) -> tuple[str, ...]:
+    paths = (path for carrier in carriers for path in (*carrier.paths, *(when[0] for when in carrier.when)))
+    return tuple(dict.fromkeys(paths))
 
 
 def between(blocks: Iterable[Events], first: int | None, last: int | None) -> Iterator[Events]:
