@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import math
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tollwatch.errors import UsageError
 from tollwatch.logs import jsonl
 from tollwatch.logs.files import Stream
 from tollwatch.logs.lines import Lines
@@ -200,3 +202,46 @@ def test_blocks_of_whole_lines(monkeypatch: pytest.MonkeyPatch, content: bytes, 
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
     blocks = Lines(Stream("-"), 4, 12)
     assert [None if block is None else bytes(block) for block in blocks] == expected
+
+
+def read_back(folder: Path, name: str, content: bytes) -> tuple[list[int], list[tuple[str, tuple[int, ...]]]]:
+    """The lines of the events, and what was wrong."""
+    path = folder / name
+    path.write_bytes(content)
+    log = open_logs([path], load_profile("canonical"), fields=("user_id", "response_code"))
+    lines = [line for events in log for line in events.line.tolist()]
+    return lines, [(issue.kind, issue.lines) for issue in log.issues]
+
+
+_LINE = b'{"timestamp":"2026-03-01T10:00:00Z","response_code":401}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("garbage.jsonl.gz", gzip.compress(_LINE) + b"garbage", ([1], [("truncated", (2,))])),
+        ("members.jsonl.gz", gzip.compress(_LINE) + gzip.compress(_LINE) + b"\0" * 9, ([1, 2], [])),
+        ("spaces", b" " * 200_000 + b"\n" + _LINE, ([2], [])),
+        ("service.log", b"INFO starting\n" + _LINE, ([2], [("not-json", (1,))])),
+        ("deep.jsonl", b'{"a":' + b"[" * 100_000 + b"\n" + _LINE, ([2], [("not-json", (1,))])),
+    ],
+)
+def test_what_can_be_read_is_read(folder: Path, name: str, content: bytes, expected: Any) -> None:
+    assert read_back(folder, name, content) == expected
+
+
+def test_a_list_in_one_record_costs_no_other(folder: Path) -> None:
+    path = folder / "list.jsonl"
+    path.write_bytes(
+        _LINE + b'{"timestamp":["2026-03-01T10:00:01Z"],"response_code":[200],"user_id":["a","b"]}\n' + _LINE
+    )
+    (events,) = open_logs([path], load_profile("canonical"), fields=("user_id", "response_code"))
+    assert events.line.tolist() == [1, 2, 3]
+    assert native(events.frame["response_code"]).to_pylist() == [401, 200, 401]
+    assert native(events.frame["user_id"]).to_pylist() == [None, "a,b", None]
+
+
+@pytest.mark.parametrize("path", ["x" * 5000, "a\0b"])
+def test_a_path_that_cannot_be_read(path: str) -> None:
+    with pytest.raises(UsageError):
+        list(open_logs([path], load_profile("canonical")))

@@ -7,7 +7,7 @@ import gzip
 import io
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -40,15 +40,21 @@ def expand(paths: Sequence[str | Path]) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for path in map(str, paths):
-        if path == STDIN or Path(path).is_file() or Path(path).is_fifo():
-            found[path] = None
-            continue
-        # glob.glob and not Path.glob: a pattern may be absolute, or begin in a folder that is itself a pattern.
-        matches = sorted(match for match in glob.glob(path, recursive=True) if Path(match).is_file())  # noqa: PTH207
-        if not matches:
-            raise UsageError(f"{path}: {_why_not(Path(path))}", _near(Path(path)))
-        found.update(dict.fromkeys(matches))
+        try:
+            found.update(dict.fromkeys(_matches(path)))
+        except OSError as error:  # a name that is too long, a folder that may not be listed
+            raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     return tuple(found)
+
+
+def _matches(path: str) -> list[str]:
+    if path == STDIN or Path(path).is_file() or Path(path).is_fifo():
+        return [path]
+    # glob.glob and not Path.glob: a pattern may be absolute, or begin in a folder that is itself a pattern.
+    matches = sorted(match for match in glob.glob(path, recursive=True) if Path(match).is_file())  # noqa: PTH207
+    if not matches:
+        raise UsageError(f"{path}: {_why_not(Path(path))}", _near(Path(path)))
+    return matches
 
 
 def _why_not(path: Path) -> str:
@@ -69,8 +75,8 @@ class Stream:
         self._raw: BinaryIO = sys.stdin.buffer if path == STDIN else _open(path)
         self._ahead = b""
         self._damage: BaseException | None = None
-        self._file: io.BufferedIOBase = self._decompressed()
         try:
+            self._file: io.BufferedIOBase = self._decompressed()
             self._ahead = self._fill(_PEEK)
         except DAMAGED as error:
             self._damage = error
@@ -93,11 +99,9 @@ class Stream:
         """The next bytes. Of a damaged file first what can still be read; the call after that raises."""
         if self._damage is not None:
             raise self._damage
-        if not isinstance(self._file, gzip.GzipFile):
-            return self._file.read(size)
         parts: list[bytes] = []
         try:
-            while size and (part := self._file.read1(size)):
+            while size and (part := self._piece(size)):
                 parts.append(part)
                 size -= len(part) if size > 0 else 0
         except DAMAGED as error:
@@ -105,6 +109,13 @@ class Stream:
             if not parts:
                 raise
         return b"".join(parts)
+
+    def _piece(self, size: int) -> bytes:
+        """Small pieces of what is compressed, so that little is lost before a damage."""
+        if isinstance(self._file, gzip.GzipFile):
+            return self._file.read1(size)
+        plain = isinstance(self._file, io.BufferedReader)
+        return self._file.read(size if plain else _PEEK if size < 0 else min(size, _PEEK))
 
     @property
     def ahead(self) -> bytes:
@@ -117,12 +128,13 @@ class Stream:
         if size >= 0 and len(taken) >= size:
             self._ahead = taken[size:]
             return taken[:size]
-        return taken + self._fill(size if size < 0 else size - len(taken))
-
-    def rest_of_line(self) -> bytes:
-        """What is left of the line that the last read ended in."""
-        taken, newline, self._ahead = self._ahead.partition(b"\n")
-        return taken + newline if newline or self._damage is not None else taken + self._file.readline()
+        try:
+            return taken + self._fill(size if size < 0 else size - len(taken))
+        except DAMAGED as error:
+            if not taken:
+                raise
+            self._damage = error
+            return taken
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
@@ -150,16 +162,11 @@ def format_of(stream: Stream) -> str:
         return "json"
     if start.startswith(b"{"):
         return "jsonl" if named == "jsonl" or _one_object_a_line(start) else "json"
-    return named or "csv"
+    # Services print other lines before their first record.
+    return named or ("jsonl" if not start or any(line.startswith(b"{") for line in start.splitlines()) else "csv")
 
 
 def _one_object_a_line(start: bytes) -> bool:
     """Whether the first line is a whole object, and there is more, or it holds no list of records."""
     first, _, rest = start.partition(b"\n")
     return first.rstrip().endswith(b"}") and (bool(rest.strip()) or b"[" not in first)
-
-
-def line_blocks(stream: Stream, size: int) -> Iterator[bytes]:
-    """Blocks of about ``size`` bytes that end at a line's end (the last one may not)."""
-    while block := stream.read(size):
-        yield block if block.endswith(b"\n") else block + stream.rest_of_line()

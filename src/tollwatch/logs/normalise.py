@@ -45,7 +45,9 @@ class Normaliser:
         column = self.raw.columns.get(path)
         if column is None:
             return pa.nulls(len(self.raw.lines), pa.string())
-        return without_empty(encoded(whole(column)))
+        single = whole(column)
+        # One record with a list makes the column one of lists, most of which then hold a single value.
+        return without_empty(encoded(text_values(single) if pa.types.is_list(single.type) else single))
 
     def _carried(self, carrier: Carrier) -> pa.Array:
         plain = self.raw.columns.get(carrier.paths[0]) if _is_plain(carrier) else None

@@ -72,7 +72,7 @@ class Log:
     def _file(self, stream: Stream) -> Iterator[Events]:
         if stream.damaged:
             self._issues.add("truncated", stream.name, [1])
-        if not stream.ahead.strip():
+        if not stream.ahead:
             return
         events = _Former(self.profile, self.fields, self.timestamp, stream.name, self._issues)
         for raw in self._raw(stream, events.paths()):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tollwatch.logs.values import NUMBER
+from tollwatch.logs.values import NUMBER, text_values
 
 Index = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -29,6 +29,8 @@ def to_microseconds(values: pa.ChunkedArray) -> tuple[Index, Mask]:
     type_ = values.type
     if pa.types.is_dictionary(type_):
         return to_microseconds(values.cast(type_.value_type))
+    if pa.types.is_list(type_):  # one record with a list makes the column one of lists
+        return to_microseconds(text_values(values))
     if pa.types.is_timestamp(type_):
         return _numpy(values.cast(pa.timestamp("us", type_.tz), safe=False).cast(pa.int64()))
     if pa.types.is_integer(type_) or pa.types.is_floating(type_):
