@@ -1,169 +1,141 @@
-"""One event against one rule's detection (semantics, "One event"): plain Python, one value at a time."""
+"""One event against one rule's detection (semantics, "One event"): one value at a time."""
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-Event = Mapping[str, Any]
-NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
+from reference.logic import true
+from reference.patterns import encoded, filled, like, placed, tokens
+from reference.values import Event, elements, fold, leaves, lookup, number, stands, text_of
+
+COMPARISONS = ("lt", "lte", "gt", "gte")
+TIME_PARTS = ("minute", "hour", "day", "week", "month", "year")
+# The page: ``re`` has RE2's meaning: \d, \w and \s are ASCII, and $ without m is the very end.
+RE2 = {r"\d": "[0-9]", r"\w": "[0-9A-Za-z_]", r"\s": r"[\t\n\f\r ]", r"\D": "[^0-9]", r"\W": "[^0-9A-Za-z_]"}
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Placeholders = Mapping[str, Sequence[str]]
 
 
-def matches(detection: Mapping[str, Any], event: Event) -> bool:
+def matches(detection: Mapping[str, Any], event: Event, placeholders: Placeholders) -> bool:
     """Whether the event meets the detection's condition; several conditions are alternatives."""
     conditions = detection["condition"]
-    for text in conditions if isinstance(conditions, list) else [conditions]:
-        words = re.findall(r"[()]|[^\s()]+", text)
-        if _or(words, detection, event):
-            return True
-    return False
+    searches = {name: body for name, body in detection.items() if name not in {"condition", "timeframe"}}
 
-
-def _or(words: list[str], detection: Mapping[str, Any], event: Event) -> bool:
-    found = _and(words, detection, event)
-    while words and words[0] == "or":
-        words.pop(0)
-        found = _and(words, detection, event) or found
-    return found
-
-
-def _and(words: list[str], detection: Mapping[str, Any], event: Event) -> bool:
-    found = _not(words, detection, event)
-    while words and words[0] == "and":
-        words.pop(0)
-        found = _not(words, detection, event) and found
-    return found
-
-
-def _not(words: list[str], detection: Mapping[str, Any], event: Event) -> bool:
-    word = words.pop(0)
-    if word == "not":
-        return not _not(words, detection, event)
-    if word == "(":
-        found = _or(words, detection, event)
-        words.pop(0)
-        return found
-    if word in {"1", "any", "all"} and words and words[0] == "of":
-        words.pop(0)
-        pattern = words.pop(0)
-        names = [name for name in detection if name != "condition" and not name.startswith("_")]
-        if pattern != "them":
-            names = [name for name in names if re.fullmatch(pattern.replace("*", ".*"), name)]
-        results = [selection(detection[name], event) for name in names]
+    def leaf(word: str, rest: list[str]) -> bool:
+        if rest[:1] != ["of"]:
+            return selection(searches[word], event, placeholders)
+        pattern = rest[1]
+        del rest[:2]
+        results = [selection(searches[name], event, placeholders) for name in _named(pattern, searches)]
         return all(results) if word == "all" else any(results)
-    return selection(detection[word], event)
+
+    return any(true(text, leaf) for text in (conditions if isinstance(conditions, list) else [conditions]))
 
 
-def selection(body: Any, event: Event) -> bool:
-    """A mapping: every item; a list of mappings: any; plain values: keywords."""
+def _named(pattern: str, searches: Mapping[str, Any]) -> list[str]:
+    """``them`` is every selection, a pattern those whose whole name is like it; a leading ``_`` hides a name."""
+    shown = [name for name in searches if not name.startswith("_")]
+    return shown if pattern == "them" else [name for name in shown if like(name, tokens(pattern), cased=True)]
+
+
+def selection(body: Any, event: Event, placeholders: Placeholders) -> bool:
+    """A mapping holds where every item does; a list where any part does; a bare value is a keyword."""
     if isinstance(body, Mapping):
-        return all(item(key, value, event) for key, value in body.items())
-    if isinstance(body, list) and any(isinstance(part, Mapping) for part in body):
-        return any(selection(part, event) for part in body)
-    return item("", body, event)
+        return all(item(key, value, event, placeholders) for key, value in body.items())
+    if isinstance(body, list):
+        return any(selection(part, event, placeholders) for part in body)
+    return item("", body, event, placeholders)
 
 
-def item(key: str, value: Any, event: Event) -> bool:
-    """One ``field|modifier|…: value``."""
+def item(key: str, value: Any, event: Event, placeholders: Placeholders) -> bool:
+    """One ``field|modifier|…: value``. Several values are alternatives; with ``all``, each must be matched.
+
+    The page: A comparison with a missing field is false, and so is its negation's inner part; ``neq`` negates.
+    """
     field, *modifiers = key.split("|")
     wanted = value if isinstance(value, list) else [value]
-    if wanted == []:
-        wanted = [None]
-    results = [one(field, modifiers, want, event) for want in wanted]
+    results = [one(field, modifiers, want, event, placeholders) for want in wanted]
     found = all(results) if "all" in modifiers else any(results)
     return not found if "neq" in modifiers else found
 
 
-def one(field: str, modifiers: list[str], want: Any, event: Event) -> bool:
-    """Whether some value of the field (of any text field, without one) is what is wanted."""
+def one(field: str, modifiers: list[str], want: Any, event: Event, placeholders: Placeholders) -> bool:
+    """Whether the field (any text field, where there is no name) has what is wanted."""
+    value = lookup(event, field) if field else [part for part in leaves(event) if isinstance(part, str)]
     if "exists" in modifiers:
-        return bool((event.get(field) is not None) == want)
-    test = _test(modifiers, want, event, keyword=not field)
-    if want is None and not modifiers:
-        return event.get(field) is None
-    if not field:
-        texts = [v for value in event.values() for v in _values(value) if isinstance(v, str)]
-        return any(test(text) for text in texts)
-    return any(test(value) for value in _values(event.get(field)))
+        # ``exists`` means not null.
+        return (value is not None) is want
+    if want is None:
+        # ``null`` matches a missing field and a null.
+        return value is None
+    if "expand" in modifiers:
+        return any(_any(field, modifiers, text, value, event) for text in filled(want, placeholders))
+    return _any(field, modifiers, want, value, event)
 
 
-def _values(value: Any) -> list[Any]:
-    return [v for v in value if v is not None] if isinstance(value, list) else [] if value is None else [value]
+def _any(field: str, modifiers: list[str], want: Any, value: Any, event: Event) -> bool:
+    """A list in an event matches where any element does."""
+    return any(_holds(field, modifiers, want, part, event) for part in elements(value))
 
 
-def _test(modifiers: list[str], want: Any, event: Event, *, keyword: bool) -> Callable[[Any], bool]:
-    for comparison in ("lt", "lte", "gt", "gte"):
+def _holds(field: str, modifiers: list[str], want: Any, value: Any, event: Event) -> bool:
+    """Whether one value that is not null is what is wanted."""
+    if parts := [part for part in TIME_PARTS if part in modifiers]:
+        found = time_part(field, value, parts[0])
+        op = next((op for op in COMPARISONS if op in modifiers), "eq")
+        return found is not None and stands(found, op, Fraction(str(want)))
+    for comparison in COMPARISONS:
         if comparison in modifiers:
-            return lambda value: _compares(number(value), comparison, Fraction(str(want)))
-    for part in ("minute", "hour", "day", "week", "month", "year"):
-        if part in modifiers:
-            return lambda value: _time_part(value, part) == want
-    if "cidr" in modifiers:
-        return lambda value: _inside(value, want)
+            return stands(value, comparison, Fraction(str(want)))
     if "re" in modifiers:
-        flags = sum(getattr(re, flag.upper()) for flag in ("i", "m", "s") if flag in modifiers)
-        return lambda value: re.search(want, text_of(value), flags) is not None
+        return found_in(text_of(value), want, modifiers)
+    if "cidr" in modifiers:
+        return inside(text_of(value), want)
     if "fieldref" in modifiers:
-        return lambda value: any(_related(value, other, modifiers) for other in _values(event.get(want)))
+        return any(related(text_of(value), text_of(other), modifiers) for other in elements(lookup(event, want)))
     if isinstance(want, bool):
-        return lambda value: isinstance(value, bool | str) and text_of(value).lower() == text_of(want)
-    if isinstance(want, int | float) and not keyword:
-        return lambda value: number(value) == Fraction(str(want))
-    patterns = [_placed(pattern, modifiers, keyword) for pattern in _encoded(str(want), modifiers)]
-    return lambda value: any(_like(text_of(value), pattern, cased="cased" in modifiers) for pattern in patterns)
+        # Booleans likewise: also where the log carries it as text.
+        return isinstance(value, bool | str) and fold(text_of(value)) == text_of(want)
+    if not isinstance(want, str) and field:
+        # A number in a rule matches an equal number, also where the log carries it as text.
+        return stands(value, "eq", Fraction(str(want)))
+    # Keywords match any text field: the pattern occurs anywhere in it.
+    places = modifiers if field else ["contains"]
+    return any(
+        like(text_of(value), placed(tokens(text), places), cased="cased" in modifiers)
+        for text in encoded(str(want), modifiers)
+    )
 
 
-def number(value: Any) -> Fraction | None:
-    """A number, or text that reads as one."""
-    if isinstance(value, bool) or value is None:
-        return None
-    if isinstance(value, str):
-        return Fraction(value) if NUMBER.fullmatch(value) else None
-    return Fraction(str(value))
+def found_in(text: str, pattern: str, modifiers: Sequence[str]) -> bool:
+    """``re`` is found anywhere, and minds the case unless ``i`` is given; ``m`` and ``s`` as everywhere."""
+    flags = re.IGNORECASE * ("i" in modifiers) | re.MULTILINE * ("m" in modifiers) | re.DOTALL * ("s" in modifiers)
+    if "m" not in modifiers:
+        pattern = re.sub(r"(?<!\\)\$", r"\\Z", pattern)
+    for written, meant in RE2.items():
+        pattern = pattern.replace(written, meant)
+    return re.search(pattern, text, flags) is not None
 
 
-def text_of(value: Any) -> str:
-    """Numbers by their shortest decimal text, booleans as true and false."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _compares(value: Fraction | None, op: str, bound: Fraction) -> bool:
-    if value is None:
-        return False
-    return {"lt": value < bound, "lte": value <= bound, "gt": value > bound, "gte": value >= bound}[op]
-
-
-def _time_part(value: Any, part: str) -> int | None:
-    if not isinstance(value, str):
-        return None
+def inside(text: str, network: str) -> bool:
+    """Whether the text is an address in the network: of the same family, or an IPv4 address mapped into IPv6."""
     try:
-        time = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    utc = time.astimezone(UTC) if time.tzinfo else time
-    return utc.isocalendar().week if part == "week" else int(getattr(utc, part))
-
-
-def _inside(value: Any, network: str) -> bool:
-    try:
-        return ipaddress.ip_address(str(value)) in ipaddress.ip_network(network)
+        address = ipaddress.ip_address(text)
     except ValueError:
         return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return any(one_ in ipaddress.ip_network(network) for one_ in (address, mapped) if one_ is not None)
 
 
-def _related(value: Any, other: Any, modifiers: list[str]) -> bool:
-    mine, theirs = text_of(value), text_of(other)
+def related(mine: str, theirs: str, modifiers: Sequence[str]) -> bool:
+    """How a field's text stands to another field's."""
     if "cased" not in modifiers:
-        mine, theirs = mine.lower(), theirs.lower()
+        mine, theirs = fold(mine), fold(theirs)
     if "startswith" in modifiers:
         return mine.startswith(theirs)
     if "endswith" in modifiers:
@@ -171,36 +143,16 @@ def _related(value: Any, other: Any, modifiers: list[str]) -> bool:
     return theirs in mine if "contains" in modifiers else mine == theirs
 
 
-def _encoded(want: str, modifiers: list[str]) -> list[str]:
-    """base64, base64offset and wide: what the value becomes before it is looked for."""
-    if "wide" in modifiers or "utf16le" in modifiers:
-        want = want.encode("utf-16le").decode()
-    if "base64" in modifiers:
-        return [base64.b64encode(want.encode()).decode()]
-    if "base64offset" in modifiers:
-        raw = want.encode()
-        ends = (None, -3, -2)
-        return [base64.b64encode(b" " * i + raw).decode()[(0, 2, 3)[i] : ends[(len(raw) + i) % 3]] for i in range(3)]
-    return [want]
-
-
-def _placed(pattern: str, modifiers: list[str], keyword: bool) -> str:
-    before = "contains" in modifiers or "endswith" in modifiers or keyword
-    after = "contains" in modifiers or "startswith" in modifiers or keyword
-    return ("*" if before else "") + pattern + ("*" if after else "")
-
-
-def _like(text: str, pattern: str, *, cased: bool) -> bool:
-    """``*`` any text, ``?`` one character, a backslash before either (or itself) takes it literally."""
-    regex, position = "", 0
-    while position < len(pattern):
-        char = pattern[position]
-        if char == "\\" and pattern[position + 1 : position + 2] in {"*", "?", "\\"}:
-            position += 1
-            regex += re.escape(pattern[position])
-        else:
-            regex += {"*": ".*", "?": "."}.get(char, re.escape(char if cased else char.lower()))
-        position += 1
-    if not cased:
-        text = text.lower()
-    return re.fullmatch(regex, text, re.DOTALL) is not None
+def time_part(field: str, value: Any, part: str) -> int | None:
+    """A part of a time in UTC; ``week`` is the ISO week. A text without an offset is UTC; what is no time has none."""
+    if field == "timestamp" and isinstance(value, int):
+        time = EPOCH + timedelta(microseconds=value)
+    elif isinstance(value, str) and number(value) is None:
+        try:
+            time = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        time = time.astimezone(UTC) if time.tzinfo else time
+    else:
+        return None
+    return time.isocalendar().week if part == "week" else int(getattr(time, part))
