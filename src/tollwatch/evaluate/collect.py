@@ -23,6 +23,9 @@ from tollwatch.plan.nodes import Search
 
 MICRO = 1_000_000
 
+# Half the memory of positions; there are never 2**31 distinct values.
+Codes = npt.NDArray[np.int32]
+
 
 @dataclass(frozen=True, slots=True)
 class Coded:
@@ -31,7 +34,7 @@ class Coded:
     ``scale``: the values are that many times what they mean (micro-dollars: 1,000,000).
     """
 
-    codes: Index
+    codes: Codes
     values: pa.Array
     scale: int = 1
 
@@ -153,7 +156,7 @@ def _assemble(
     return Kept(time[order], file[order], line[order], files, seen, rows, columns, order, money)
 
 
-def encode(parts: Sequence[tuple[int, pa.ChunkedArray | None]]) -> tuple[pa.Array, Index]:
+def encode(parts: Sequence[tuple[int, pa.ChunkedArray | None]]) -> tuple[pa.Array, Codes]:
     """Distinct values and codes of a column in parts, each (length, values or None for all null).
 
     Parts of different types (a log whose field changes its type) and lists are compared by their text.
@@ -167,7 +170,7 @@ def encode(parts: Sequence[tuple[int, pa.ChunkedArray | None]]) -> tuple[pa.Arra
     joined = pa.chunked_array(chunks, coded).unify_dictionaries()
     values = joined.chunk(0).dictionary if joined.num_chunks else pa.array([], wanted)
     codes = [pc.fill_null(chunk.indices, -1).to_numpy(zero_copy_only=False) for chunk in joined.chunks]
-    return values, np.concatenate([np.zeros(0, np.int64), *codes])
+    return values, np.concatenate([np.zeros(0, np.int32), *codes])
 
 
 def _common_type(parts: Sequence[pa.ChunkedArray]) -> pa.DataType:
@@ -191,10 +194,10 @@ def unify(parts: Sequence[Coded]) -> Coded:
         return unify([Coded(part.codes, text_values(part.values), part.scale) for part in parts])
     whole = pc.dictionary_encode(pa.concat_arrays([part.values for part in parts]))
     # Code −1 (null) finds the extra last element, and so stays −1.
-    position = whole.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    position = whole.indices.to_numpy(zero_copy_only=False).astype(np.int32)
     codes, offset = [], 0
     for part in parts:
-        codes.append(np.append(position[offset : offset + len(part.values)], -1)[part.codes])
+        codes.append(np.append(position[offset : offset + len(part.values)], np.int32(-1))[part.codes])
         offset += len(part.values)
     return Coded(np.concatenate(codes), whole.dictionary, parts[0].scale)
 

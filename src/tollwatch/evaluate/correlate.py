@@ -13,7 +13,7 @@ from typing import assert_never
 
 import numpy as np
 
-from tollwatch.evaluate.collect import Coded, Kept, unify
+from tollwatch.evaluate.collect import Coded, Codes, Kept, unify
 from tollwatch.evaluate.measure import measure
 from tollwatch.evaluate.numbers import Mask, Ratio, meets
 from tollwatch.evaluate.rows import Rows
@@ -304,7 +304,7 @@ def _expression(condition: Expression, present: Seq[Mask]) -> Mask:
             assert_never(condition)
 
 
-def group_numbers(codes: Seq[Index], count: int) -> Index:
+def group_numbers(codes: Seq[Codes], count: int) -> Index:
     """One number from 0 for each distinct combination of codes (none negative); all 0 without columns."""
     number = np.zeros(count, np.int64)
     for code in codes:

@@ -46,7 +46,7 @@ def measure(node: Aggregate, rows: Rows, values: tuple[Coded, ...], first: Index
 
 def tuples(values: tuple[Coded, ...]) -> Index:
     """One number for each distinct tuple of values; −1 where one of them is null."""
-    number = values[0].codes.copy()
+    number = values[0].codes.astype(np.int64)  # products of codes need the width
     for value in values[1:]:
         known = (number >= 0) & (value.codes >= 0)
         width = int(value.codes.max(initial=0)) + 1
