@@ -1,0 +1,92 @@
+"""The programs that SPL and KQL print, run by a slow interpreter, against the evaluator: random rules, random logs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from evaluate.test_against_reference import flat, in_columns
+from reference import programs
+from reference.strategies import PLACEHOLDERS, logs, rule_sets
+from tollwatch.compile.model import Refused
+from tollwatch.compile.sweep import program
+from tollwatch.evaluate.alerts import Alert
+from tollwatch.evaluate.masks import Masks
+from tollwatch.evaluate.run import run
+from tollwatch.plan.lower import lower
+from tollwatch.plan.nodes import Plan, Search
+from tollwatch.sigma.load import load
+
+EXAMPLES = os.environ.get("TOLLWATCH_EXAMPLES")
+
+
+def plan_of(documents: Sequence[Mapping[str, Any]]) -> Plan:
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "rules.yml")
+        file.write_text(yaml.safe_dump_all(documents, allow_unicode=True, sort_keys=False), "utf-8")
+        return lower(load([file], placeholders=PLACEHOLDERS))[0]
+
+
+def told(alert: Alert, gives: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "entity": dict(alert.entity),
+        "triggered_at": alert.triggered_at,
+        **{name: getattr(alert, name) for name in gives if name != "peak"},
+        "peak": None if alert.peak is None else f"{float(alert.peak):.12g}",
+    }
+
+
+def shown(row: Mapping[str, Any], gives: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "entity": {name: text(value) for name, value in row["entity"].items()},
+        "triggered_at": row["triggered_at"],
+        **{name: row[name] for name in gives if name != "peak"},
+        "peak": None if row["peak"] is None else f"{float(Fraction(row['peak'])):.12g}",
+    }
+
+
+def text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: (row["triggered_at"], str(row["entity"])))
+
+
+@settings(
+    max_examples=int(EXAMPLES or "200"), derandomize=EXAMPLES is None, deadline=None, database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)  # fmt: skip
+@given(rule_sets(), logs, st.booleans())
+def test_programs_are_equal_to_the_evaluator(
+    documents: list[dict[str, Any]], log: list[dict[str, Any]], encoded: bool
+) -> None:
+    plan = plan_of(documents)
+    events = in_columns(log, 0, encoded=encoded)
+    masks = Masks(events)
+    rows = [flat(one) for one in log]
+    for node in plan.detections:
+        if isinstance(node, Search):
+            continue
+        try:
+            compiled = program(node, scheduled=False)
+        except Refused as refused:
+            event(f"refused: {refused.refusal.reason}")
+            continue
+        found = programs.run(compiled, rows, lambda predicate, at: bool(masks.of(predicate)[at]))
+        alerts = run(Plan((node,)), [events]).alerts
+        assert in_order([shown(row, compiled.gives) for row in found]) == in_order(
+            [told(alert, compiled.gives) for alert in alerts]
+        )
