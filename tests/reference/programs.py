@@ -42,6 +42,7 @@ def _base(program: Program, log: Sequence[Event], matches: Matches) -> list[Row]
             flags |= {name: int(matches(predicate, at)) for name, predicate in entering.flags}
             if not any(flags.values()):
                 continue
+            flags |= {name: int(matches(predicate, at)) for name, predicate in entering.repeats}
             for role in entering.roles:
                 row: Row = {"t": event["timestamp"], "role": role, "branch": branch, **flags}
                 totals: Row = {"events": 1}

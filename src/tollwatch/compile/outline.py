@@ -38,6 +38,14 @@ class Way:
         """Whether the way leads through the node (by this input)."""
         return any(part == node and number in (None, at) for part, at in self.steps)
 
+    def carries(self, node: Correlation) -> bool:
+        """Whether the way's events may be those that hits of the node's input carry: of an ordered type, only those
+        of its last rule are."""
+        below = self.steps[self._position(node) + 1 :] if self.takes(node) else ()
+        return self.takes(node) and all(
+            at == len(part.inputs) - 1 for part, at in below if isinstance(part, Sequence)
+        )
+
     def keys(self, node: Correlation) -> tuple[str, ...]:
         """The event's fields that are the node's group-by values on this way."""
         return tuple(self._field(node, reading) for reading in self._input(node).keys)

@@ -304,9 +304,13 @@ class BaseColumn:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Events that enter in one way: those that match one of the flagged predicates, (column, predicate)."""
+    """Events that enter in one way: those that match one of the flagged predicates, (column, predicate).
+
+    ``repeats`` are flags of events that an earlier branch has brought into the same group already.
+    """
 
     flags: tuple[tuple[str, Predicate], ...]
+    repeats: tuple[tuple[str, Predicate], ...]
     roles: tuple[str, ...]
 
 
@@ -329,8 +333,9 @@ class Base:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """Every flag of some branch; 0 in the others."""
-        return tuple(dict.fromkeys(name for branch in self.branches for name, _ in branch.flags))
+        """Every flag of some branch, also of repeats; 0 in the others."""
+        every = (name for branch in self.branches for name, _ in (*branch.flags, *branch.repeats))
+        return tuple(dict.fromkeys(every))
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ from tollwatch.compile.steps import (
     WindowStart,
 )
 from tollwatch.logs.schema import FIELDS, FieldType
-from tollwatch.plan.nodes import Aggregate, Measure, Search, Sequence
+from tollwatch.plan.nodes import Aggregate, And, FieldMatch, Measure, Or, Predicate, Relation, Search, Sequence
 from tollwatch.sigma.model import AllOf, AnyOf, Expression, NoneOf, Op, Present, Threshold
 
 NOW = "now"
@@ -98,7 +98,8 @@ class _Builder:
     called: dict[Correlation | Search, str] = field(default_factory=dict)
     groups: tuple[tuple[Way, ...], ...] = ()
     first_known: dict[Correlation, bool] = field(default_factory=dict)
-    alive: bool = True  # whether a row without a key may still stand in the table
+    repeating: list[Correlation] = field(default_factory=list)
+    uncounted: bool = False
 
     def __post_init__(self) -> None:
         self.names = Names((*RESERVED, *RESULTS, *self.root.group_by))
@@ -117,6 +118,9 @@ class _Builder:
         entity = tuple(zip(self.root.group_by, self.keys(self.root), strict=True))
         peak, unit = self._peak()
         gives = ("first_seen", "last_seen", "hits", "peak")
+        if self.uncounted:
+            gives = ("first_seen", "last_seen", "peak")
+            self.limits.append("hits may count an event twice that is a hit of two rules")
         if not self._first_exact(self.root):
             gives = gives[1:]
             self.limits.append("first_seen is that of the deciding hits; contributing events may be earlier")
@@ -131,7 +135,24 @@ class _Builder:
     def _branch(self, group: Seq[Way]) -> Branch:
         flags = {self.flag(way.search): way.search.predicate for way in group}
         swept = [node for node in correlations(self.root) if self.sweeps(node) and any(w.takes(node) for w in group)]
-        return Branch(tuple(flags.items()), (NOW, *(self.role(node) for node in swept)))
+        repeats = ((self.column(node, "repeat"), self._repeated(group, node)) for node in self.repeating)
+        told = tuple((name, predicate) for name, predicate in repeats if predicate != Or(()))
+        return Branch(tuple(flags.items()), told, (NOW, *(self.role(node) for node in swept)))
+
+    def _repeated(self, group: Seq[Way], node: Correlation) -> Or:
+        """The events that an earlier branch brings into the same group of the node."""
+        keys = next((way.keys(node) for way in group if way.takes(node)), None)
+        if keys is None:
+            return Or(())
+        found: list[Predicate] = []
+        for other in self.groups[: self.groups.index(tuple(group))]:
+            mine = [way for way in other if way.takes(node)]
+            if mine:
+                matched = Or(tuple(dict.fromkeys(way.search.predicate for way in mine)))
+                pairs = zip(keys, mine[0].keys(node), strict=True)
+                same = (FieldMatch(one, two, Relation.EQUALS, cased=True) for one, two in pairs if one != two)
+                found.append(And((matched, *same)))
+        return Or(tuple(found))
 
     def sweeps(self, node: Correlation) -> bool:
         return isinstance(node, Aggregate) and not is_calendar(node) and node.measure is not Measure.RULES
@@ -290,7 +311,7 @@ class _Builder:
     # ------------------------------------------------------------ sliding counts, sums and distinct values
 
     def _sweep(self, node: Aggregate) -> None:
-        self._refuse_twice(node)
+        self._count_once(node)
         at, leaving = self.column(node, "at"), self.column(node, "leaving")
         expiry = HasRole(self.role(node))
         moved = Operation(Binary.PLUS, Ref(TIME), self.span(node))
@@ -324,23 +345,35 @@ class _Builder:
         condition = self._meets(node, Ref(total), self.unit(node) if node.measure is Measure.SUM else 1)
         self._hit(node, (*self.live(node), *((known,) if known is not None else ()), condition))
 
-    def _refuse_twice(self, node: Aggregate) -> None:
-        """Distinct events are counted by rows; an event that stands in two rows of one group would count twice."""
-        if node.measure is Measure.DISTINCT:
+    def _count_once(self, node: Aggregate) -> None:
+        """Distinct events are counted by rows; an event that stands in two rows of one group counts in the first."""
+        if node.measure is Measure.DISTINCT or not self._twice(node, [way for way in self._ways(node) if way.carries(node)]):
             return
-        fed = [group for group in self.groups if any(way.takes(node) for way in group)]
-        for position, group in enumerate(fed):
-            mine = [way.search.predicate for way in group if way.takes(node)]
-            for other in fed[position + 1 :]:
-                if not exclusive(mine, [way.search.predicate for way in other if way.takes(node)]):
-                    raise Refused(
-                        f"{node.header.key}: {node.measure} over rules with different fields as one group-by",
-                        "an event that matches two of them would count twice",
-                        "make the rules exclude each other by a field's value, or use temporal",
-                    )
+        if any(not isinstance(part.node, Search) for part in node.inputs):
+            raise Refused(
+                f"{node.header.key}: {node.measure} over correlations with different fields as one group-by",
+                "an event that is a hit of two of them would count twice",
+                "group the rules by the same field, or use temporal",
+            )
+        self._mark_repeats(node)
+
+    def _mark_repeats(self, node: Correlation) -> None:
+        if node not in self.repeating:
+            self.repeating.append(node)
+
+    def _twice(self, node: Correlation, fed: Seq[Way]) -> bool:
+        """Whether an event may stand in two rows of one group of the node."""
+        apart = [[way.search.predicate for way in group if way in fed] for group in self.groups]
+        known = [predicates for predicates in apart if predicates]
+        return any(not exclusive(one, other) for at, one in enumerate(known) for other in known[at + 1 :])
+
+    def _once(self, node: Correlation, amount: Scalar) -> Scalar:
+        return Choose(IsSet(self.column(node, "repeat")), _ZERO, amount) if node in self.repeating else amount
 
     def _weighed(self, node: Correlation, amount: Scalar) -> Scalar:
         """The amount as the row enters, less it as it leaves, nothing for a row that only looks on."""
+        if amount != _ONE:  # which marks a value's presence, and may be seen twice
+            amount = self._once(node, amount)
         negative = Operation(Binary.MINUS, _ZERO, amount)
         expiry = HasRole(self.role(node))
         entering: Scalar = amount
@@ -518,8 +551,8 @@ class _Builder:
             case Measure.RULES:
                 return self._calendar_rules(node, by, counted)
             case Measure.EVENTS:
-                self._refuse_twice(node)
-                self._total(name, _choose(counted, Ref(EVENTS)), by)
+                self._count_once(node)
+                self._total(name, _choose(counted, self._once(node, Ref(EVENTS))), by)
                 return (self._meets(node, Ref(name), 1),)
             case Measure.DISTINCT:
                 self._distinct_in_window(node, by, counted)
@@ -559,13 +592,13 @@ class _Builder:
         self._total(self.measured(node), _flag(first), by)
 
     def _calendar_sum(self, node: Aggregate, by: tuple[str, ...], counted: Scalar) -> tuple[Scalar, ...]:
-        self._refuse_twice(node)
+        self._count_once(node)
         unit = self.unit(node)
         (amount,) = self.values(node, Take.TOTAL, unit)
         (count,) = self.values(node, Take.KNOWN, unit)
         total, known = self.measured(node), self.column(node, "known")
-        self._total(total, _choose(counted, Ref(amount)), by)
-        self._total(known, _choose(counted, Ref(count)), by)
+        self._total(total, _choose(counted, self._once(node, Ref(amount))), by)
+        self._total(known, _choose(counted, self._once(node, Ref(count))), by)
         some = Operation(Binary.GT, Ref(known), _ZERO)
         if node.measure is Measure.SUM:
             return (some, self._meets(node, Ref(total), unit))
@@ -573,10 +606,10 @@ class _Builder:
 
     def _ranked(self, node: Aggregate, by: tuple[str, ...], counted: Scalar) -> tuple[Scalar, ...]:
         """The value at a rank: the least one that so many values do not exceed."""
-        self._refuse_twice(node)
+        self._count_once(node)
         (value,) = self.values(node, Take.AMOUNT, MICRO)
         upto, known = self.column(node, "rank"), self.column(node, "known")
-        weight = _choose(_all(counted, HasValue(value)), Ref(EVENTS))
+        weight = _choose(_all(counted, HasValue(value)), self._once(node, Ref(EVENTS)))
         self._total(known, weight, by)
         self.steps.append(Running(upto, Function.SUM, weight, by, (Order(value),), Kind.WHOLE))
         lower, upper = self.column(node, "lower"), self.column(node, "upper")
@@ -669,6 +702,7 @@ class _Builder:
         """Hits of one group that follow each other by no more than the timespan are one episode."""
         node, by = self.root, self.keys(self.root)
         hit = self.flag(node)
+        self._count_hits_once()
         moves = isinstance(node, Sequence) or is_calendar(node)
         self.steps.append(Note("episodes: hits of one group at most one timespan apart"))
         if moves:
@@ -693,6 +727,17 @@ class _Builder:
             due = Operation(Binary.LTE, Ref("triggered_at"), Bound(Edge.END))
             self.steps.append(Keep(_all(fresh, due)))
 
+    def _count_hits_once(self) -> None:
+        node = self.root
+        last = len(node.inputs) - 1 if isinstance(node, Sequence) else None
+        carried = [way for way in self._ways(node) if way.takes(node, last) and way.carries(node)]
+        if not self._twice(node, carried):
+            return
+        if all(isinstance(part.node, Search) for part in node.inputs) and last is None:
+            self._mark_repeats(node)
+        else:
+            self.uncounted = True
+
     def _events_of_windows(self, node: Correlation, by: tuple[str, ...], hit: str) -> Scalar:
         """Keep the rows that stand in the window of some hit: those with a next hit within the timespan."""
         live = self.live(node)
@@ -711,7 +756,7 @@ class _Builder:
             ("first_seen", Function.MIN, first),
             ("triggered_at", Function.MIN, Ref("next_hit")),
             ("last_seen", Function.MAX, Ref("next_hit")),
-            ("hits", Function.SUM, Choose(hit, Ref(EVENTS), _ZERO)),
+            ("hits", Function.SUM, Choose(hit, self._once(self.root, Ref(EVENTS)), _ZERO)),
         ]
         node = self.root
         if isinstance(node, Aggregate):
