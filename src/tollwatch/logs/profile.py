@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tollwatch.diagnostics import Diagnostic, closest, in_order
 from tollwatch.errors import ConfigurationError, UsageError
-from tollwatch.logs.schema import CANONICAL, FIELDS
+from tollwatch.logs.schema import CANONICAL, FIELDS, FieldType
 from tollwatch.yaml_checked import Checked
 from tollwatch.yaml_tree import Node, Scalar, TreeError, read_tree
 from tollwatch.yaml_tree import Sequence as Items
@@ -57,12 +57,45 @@ class Absence:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """Where one query language finds the source. ``settings``: table, index, sourcetype or stream.
+
+    ``time``: the column of the event's time. ``columns``: raw path → column, where it is not the path itself.
+    ``types``: raw path → type, where it differs from the profile's. ``records``: the settings of each record kind.
+    """
+
+    settings: tuple[tuple[str, str], ...] = ()
+    time: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    types: tuple[tuple[str, str], ...] = ()
+    records: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKind:
+    """One kind of record: those where each path of ``where`` has its text. ``key`` is the path that kinds share."""
+
+    name: str
+    where: tuple[tuple[str, str], ...]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """A join of record kinds: each record of the kind ``main`` is one event, the others' fields join it by key."""
+
+    main: str
+    kinds: tuple[RecordKind, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """One log source. Under ``none`` there are no carriers: a log's own field names are the fields.
 
     ``sources``: the log sources (category, product, service) that its events belong to; empty is any.
     ``parse_json``: raw paths whose text is JSON, so that paths lead on below them.
-    ``time_resolution``: µs; finer digits of a timestamp are cut. ``targets``: per language, (setting, value) pairs.
+    ``time_resolution``: µs; finer digits of a timestamp are cut. ``types``: raw path → the type of its values (text,
+    integer, number, boolean, timestamp, ip, list), where it is not the field's own.
     """
 
     name: str
@@ -72,12 +105,41 @@ class Profile:
     time_resolution: int = 1
     source_ip: str | None = None
     absent_when: tuple[Absence, ...] = ()
-    targets: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    targets: tuple[tuple[str, Target], ...] = ()
     parse_json: tuple[str, ...] = ()
+    types: tuple[tuple[str, str], ...] = ()
+    records: Records | None = None
 
     def carrier(self, field: str) -> Carrier | None:
         """How the field is carried; None where the source lacks it."""
         return next((carrier for carrier in self.carriers if carrier.field == field), None)
+
+    def target(self, language: str) -> Target | None:
+        """Where a query language finds the source; None where the profile does not say."""
+        return dict(self.targets).get(language)
+
+    def raw_type(self, path: str, field: str | None) -> str:
+        """The type of a raw path's values: as the profile says, else that of the canonical field it carries."""
+        said = dict(self.types).get(path)
+        return said or (_RAW_TYPES[FIELDS[field].type] if field in FIELDS else "text")
+
+    def split(self, path: str) -> tuple[str | None, str]:
+        """The record kind that a path begins with (``llm:TotalTokens``), and the path inside it."""
+        kind, colon, rest = path.partition(":")
+        kinds = () if self.records is None else tuple(kind.name for kind in self.records.kinds)
+        return (kind, rest) if colon and kind in kinds else (None, path)
+
+
+_RAW_TYPES = {
+    FieldType.TIMESTAMP: "timestamp",
+    FieldType.TEXT: "text",
+    FieldType.IP: "ip",
+    FieldType.INTEGER: "integer",
+    FieldType.NUMBER: "number",
+    FieldType.MONEY: "number",
+    FieldType.BOOLEAN: "boolean",
+}
+_TYPES = ("text", "integer", "number", "boolean", "timestamp", "ip", "list")
 
 
 def builtin_names() -> tuple[str, ...]:
@@ -119,7 +181,13 @@ def _canonical() -> Profile:
     return Profile(CANONICAL_NAME, "logs that use the canonical names", carriers, sources, targets=_EVENTS_TABLE)
 
 
-_EVENTS_TABLE = tuple((language, (("table", "events"),)) for language in ("spl", "kql", "esql"))
+_TEXT_ADDRESS = (("source_ip", "text"),)
+_EVENTS_TABLE = (
+    ("spl", Target((("index", "events"),), "_time")),
+    ("kql", Target((("table", "events"),), "timestamp")),
+    ("esql", Target((("index", "events"),), "timestamp", types=_TEXT_ADDRESS)),
+    ("logql", Target((("stream", '{job="events"}'),), "timestamp")),
+)
 
 
 def read_profile(path: Path) -> Profile:
@@ -147,6 +215,7 @@ _KEYS = (
     "time_resolution",
     "source_ip",
     "parse_json",
+    "types",
     "fields",
     "absent_when",
     "targets",
@@ -175,12 +244,35 @@ class _Reader:
             self._resolution(found),
             self._text(found, "source_ip"),
             tuple(self._absence(name, node) for name, node in self._pairs(found, "absent_when")),
-            tuple((language, self._settings(node)) for language, node in self._pairs(found, "targets")),
+            tuple((language, self._target(node)) for language, node in self._pairs(found, "targets")),
             tuple(
                 text
                 for node in self._items(found, "parse_json")
                 if (text := self.checked.text(node, "parse_json")) is not None
             ),
+            self._types(found),
+        )
+
+    def _types(self, found: dict[str, Node]) -> tuple[tuple[str, str], ...]:
+        return tuple((path, self._type(node)) for path, node in self._pairs(found, "types"))
+
+    def _type(self, node: Node) -> str:
+        text = self.checked.text(node, "a type") or "text"
+        if text not in _TYPES:
+            self.checked.wrong(node, "PRF007", f"{text!r} is no type", closest(text, _TYPES) or ", ".join(_TYPES))
+        return text
+
+    def _target(self, node: Node) -> Target:
+        pairs = self.checked.pairs(node, "a target")
+        found = {name: value for name, (_, value) in pairs.items()}
+        inner = ("columns", "types", "records", "time")
+        settings = tuple((name, self.checked.text(v, name) or "") for name, v in found.items() if name not in inner)
+        return Target(
+            settings,
+            self._text(found, "time"),
+            self._settings(found["columns"]) if "columns" in found else (),
+            self._types(found),
+            tuple((kind, self._settings(value)) for kind, value in self._pairs(found, "records")),
         )
 
     def _text(self, found: dict[str, Node], key: str) -> str | None:

@@ -1,0 +1,114 @@
+"""A profile seen from a query language: which columns of the source carry a rule's fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tollwatch.compile.model import Refused, SourceColumn
+from tollwatch.logs.profile import NONE, Carrier, Profile
+from tollwatch.logs.schema import CANONICAL, FIELDS, FieldType
+
+
+@dataclass(frozen=True, slots=True)
+class RawColumn:
+    """A column of the source, by its name in the language. ``kind``: text, integer, number, boolean, timestamp, ip,
+    list, or any where nobody has said."""
+
+    path: str
+    name: str
+    kind: str
+    record: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """How the source carries one field: a Carrier (see logs.profile) with its raw columns."""
+
+    field: str
+    type: FieldType | None
+    columns: tuple[RawColumn, ...]
+    carrier: Carrier
+    when: tuple[tuple[RawColumn, str, str], ...] = ()
+
+    @property
+    def plain(self) -> RawColumn | None:
+        """The one column whose value is the field's as it stands, where there is one."""
+        whole = self.carrier == Carrier(self.field, (self.carrier.paths[0],))
+        return self.columns[0] if whole else None
+
+    def raw(self) -> Iterator[RawColumn]:
+        """Every column that is read."""
+        yield from self.columns
+        for column, _, _ in self.when:
+            yield column
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the events are: ``settings`` name the table, index or stream; ``time`` is the column of their time.
+
+    ``resolution``: µs; finer digits of a time are cut.
+    """
+
+    profile: Profile
+    language: str
+    settings: tuple[tuple[str, str], ...]
+    time: str
+    resolution: int
+
+    def setting(self, name: str) -> str | None:
+        """A setting of the source; None where the profile does not say."""
+        return dict(self.settings).get(name)
+
+    def carried(self, field: str) -> Carried:
+        """How the field is carried. Raises Refused where the source lacks it."""
+        carrier = Carrier(field, (field,)) if self.profile.name == NONE else self.profile.carrier(field)
+        if carrier is None:
+            raise Refused(f"field {field}", f"the profile {self.profile.name} lacks it")
+        type_ = FIELDS[field].type if self.profile.name != NONE else None
+        columns = tuple(self._column(path, field) for path in carrier.paths)
+        when = tuple((self._column(path, None), equals, then) for path, equals, then in carrier.when)
+        return Carried(field, type_, columns, carrier, when)
+
+    def text_fields(self) -> tuple[str, ...]:
+        """The fields that a keyword looks at. Raises Refused where nobody knows them."""
+        if self.profile.name == NONE:
+            raise Refused("a keyword", "under the profile none, the text fields of the source are not known", "name a field")
+        kinds = (FieldType.TEXT, FieldType.IP)
+        return tuple(field.name for field in CANONICAL if field.type in kinds and self.profile.carrier(field.name))
+
+    def _column(self, path: str, field: str | None) -> RawColumn:
+        record, plain = self.profile.split(path)
+        target = self.profile.target(self.language)
+        name = path if target is None else dict(target.columns).get(path, plain)
+        kind = "any" if self.profile.name == NONE else self.profile.raw_type(path, field)
+        if target is not None:
+            kind = dict(target.types).get(path, kind)
+        return RawColumn(path, name, kind, record)
+
+
+_TIMES = {"spl": "_time", "kql": "TimeGenerated", "esql": "@timestamp", "logql": "timestamp"}
+
+
+def source_of(profile: Profile, language: str) -> Source:
+    """The profile's source in a language (the key of the profile's ``targets``).
+
+    Raises:
+        Refused: the profile does not say where that language finds its logs.
+    """
+    target = profile.target(language)
+    if target is None and profile.name != NONE:
+        known = ", ".join(name for name, _ in profile.targets)
+        raise Refused(
+            f"profile {profile.name}", f"it does not say where {language} finds its logs",
+            f"add targets: {language} to the profile" + (f"; it has {known}" if known else ""),
+        )  # fmt: skip
+    settings = () if target is None else target.settings
+    time = (None if target is None else target.time) or _TIMES[language]
+    return Source(profile, language, settings, time, profile.time_resolution)
+
+
+def source_columns(read: Iterator[tuple[str, str, str]]) -> tuple[SourceColumn, ...]:
+    """(name, type, field) triples as columns, each once."""
+    return tuple(SourceColumn(*triple) for triple in dict.fromkeys(read))
