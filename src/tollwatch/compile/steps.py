@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import assert_never
 
 from tollwatch.plan.nodes import Predicate
 
@@ -235,7 +236,8 @@ class Running:
     """For each row, the function over the rows up to it, of its group ``by``, in this order.
 
     ``of``: the value of a row. ``current`` false leaves the row itself out: then a sum before any row is 0 and a
-    latest one missing. A LATEST value rises along rising times, and falls along falling ones.
+    latest one missing. A LATEST value rises along rising times, and falls along falling ones. ``dense``: no row's
+    value is missing.
     """
 
     name: str
@@ -245,6 +247,7 @@ class Running:
     order: tuple[Order, ...]
     kind: Kind
     current: bool = True
+    dense: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,3 +374,55 @@ class Program:
     timespan: int
     gives: tuple[str, ...]
     limits: tuple[str, ...]
+
+
+# ---------------------------------------------------------------- walks
+
+
+def referred(scalar: Scalar) -> set[str]:
+    """The columns that a scalar reads."""
+    match scalar:
+        case Ref() | IsSet() | HasValue():
+            return {scalar.name}
+        case HasRole():
+            return {"role"}
+        case InBranch():
+            return {"branch"}
+        case Operation():
+            return referred(scalar.left) | referred(scalar.right)
+        case All() | Any():
+            return {name for item in scalar.items for name in referred(item)}
+        case Unless():
+            return referred(scalar.item)
+        case Choose():
+            return referred(scalar.condition) | referred(scalar.then) | referred(scalar.otherwise)
+        case OrElse():
+            return referred(scalar.first) | referred(scalar.second)
+        case WindowStart():
+            return referred(scalar.time)
+        case Named() | Int() | Missing() | Never() | Bound():
+            return set()
+        case _:
+            assert_never(scalar)
+
+
+def used(steps: tuple[Step, ...]) -> set[str]:
+    """The columns that some step reads."""
+    found: set[str] = set()
+    for step in steps:
+        match step:
+            case Note():
+                pass
+            case Extend():
+                found |= {name for _, value, _ in step.columns for name in referred(value)}
+            case Keep():
+                found |= referred(step.condition)
+            case Running():
+                found |= {*referred(step.of), *step.by, *(order.name for order in step.order)}
+            case Ties():
+                found |= {*referred(step.of), *step.by}
+            case Collapse():
+                found |= {*step.by, *(name for _, _, of in step.aggregates for name in referred(of))}
+            case _:
+                assert_never(step)
+    return found
