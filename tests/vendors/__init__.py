@@ -1,1 +1,1 @@
-"""The vendors' own parsers as test tools: each reads a query and says what its platform would refuse (docs/vendors.md)."""
+"""The vendors' own parsers as test tools: what would each platform refuse? See docs/vendors.md."""

@@ -40,7 +40,7 @@ def check(query: str, columns: Mapping[str, str]) -> tuple[Finding, ...]:
     try:
         with dialect:
             categories = _categories(eql, eql.parse_query(query))
-            with eql.Schema(dict.fromkeys(categories, _schema(columns)), allow_generic=False):
+            with eql.Schema(dict.fromkeys(categories, _schema(columns))):
                 eql.parse_query(query)
     except eql.EqlParseError as error:
         return (Finding(error.line + 1, error.column + 1, "error", error.error_msg),)
@@ -63,8 +63,8 @@ def run(query: str, events: Sequence[Row]) -> list[tuple[Row, ...]]:
     with _dialect(eql, allow_runs=True):
         parsed = eql.parse_query(query)
     span = getattr(parsed.first, "max_span", None)
-    if span is not None and span.delta % timedelta(seconds=1):
-        raise ValueError(f"the engine counts a maxspan in whole seconds: {span.delta}")
+    if span is not None and span.as_milliseconds() % 1000:
+        raise ValueError(f"the engine counts a maxspan in whole seconds: {span.render()}")
     engine, found = eql.PythonEngine({"time_unit": _UNITS_A_SECOND}), []
     engine.add_query(parsed)
     engine.add_output_hook(lambda output: found.append(tuple(event.data[_ROW] for event in output.events)))
@@ -78,8 +78,13 @@ def _dialect(eql: Any, **allowed: bool) -> Any:
 
 
 def _categories(eql: Any, parsed: Any) -> set[str]:
-    """What the query names before each ``where``; a schema must list them, Elasticsearch takes any."""
-    return {node.event_type for node in parsed if isinstance(node, eql.ast.EventQuery)}
+    """The categories for a schema to list: those that the query names, since Elasticsearch takes any.
+
+    ``any`` stands for all that are listed: it is none of them (the parser would look it up in itself without end), and
+    there must be one.
+    """
+    named = {node.event_type for node in parsed if isinstance(node, eql.ast.EventQuery)}
+    return (named - {"any"}) or {"event"}
 
 
 def _schema(columns: Mapping[str, str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from vendors import kusto
 from vendors.finding import Finding
 
@@ -56,11 +57,15 @@ ACCEPTED = {
 REFUSED = {
     "unknown column": (
         "Events\n| where nope == 1",
-        Finding(2, 9, "error", "KS142: The name 'nope' does not refer to any known column, table, variable or function."),
+        Finding(
+            2, 9, "error", "KS142: The name 'nope' does not refer to any known column, table, variable or function."
+        ),
     ),
     "unknown table": (
         "Other | take 1",
-        Finding(1, 1, "error", "KS204: The name 'Other' does not refer to any known table, tabular variable or function."),
+        Finding(
+            1, 1, "error", "KS204: The name 'Other' does not refer to any known table, tabular variable or function."
+        ),
     ),
     "unknown function": (
         "Events | extend x = bogus(response_code)",

@@ -64,11 +64,14 @@ class NodeParser:
         """
         if self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError("the process has no pipes")
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(json.dumps(question) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise RuntimeError("the script has ended") from error
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self._process.args!r} has ended")
+            raise RuntimeError("the script has ended")
         answer = json.loads(line)
         if "refused" in answer:
             raise ValueError(answer["refused"])
