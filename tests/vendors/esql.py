@@ -20,6 +20,7 @@ def check(query: str, version: str, columns: Mapping[str, str]) -> tuple[Finding
 
     Raises:
         ValueError: no grammar for that version.
+        AttributeError: an aggregate without a name (``STATS COUNT(*)``), which the type checker cannot take.
     """
     if version not in VERSIONS:
         raise ValueError(f"no ES|QL grammar {version}: {', '.join(VERSIONS)}")

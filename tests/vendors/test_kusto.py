@@ -51,6 +51,15 @@ ACCEPTED = {
     "running maximum": (RUNNING_MAXIMUM, (("source_ip", "string"), ("start1", "datetime"))),
     "a name with a space": ("Events | project ['reply to']", (("reply to", "dynamic"),)),
     "a watchlist of Sentinel's": ("_GetWatchlist('vips') | project SearchKey", (("SearchKey", "string"),)),
+    "missed: prev of rows in no order": (
+        "Events | project before = prev(response_code)",
+        (("before", "long"),),
+    ),
+    "missed: a regular expression that is none": (
+        "Events | where source_ip matches regex '(' | project source_ip",
+        (("source_ip", "string"),),
+    ),
+    "missed: a percentile of text": ("Events | summarize p = percentile(source_ip, 50)", (("p", "string"),)),
     "missed: text compared with a number": ("Events | where source_ip == 1 | count", (("Count", "long"),)),
 }
 
