@@ -13,8 +13,8 @@ import yaml
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from evaluate.test_against_reference import flat, in_columns
 from reference import programs
+from reference.columns import flat, in_columns
 from reference.strategies import PLACEHOLDERS, logs, rule_sets
 from tollwatch.compile.model import Refused
 from tollwatch.compile.sweep import program

@@ -13,35 +13,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reference.columns import in_columns
 from reference.evaluator import Reference
 from reference.strategies import PLACEHOLDERS, logs, odd_logs, rule_sets, single_rules
 from tollwatch.diagnostics import render
 from tollwatch.evaluate.alerts import Alert, Step
 from tollwatch.evaluate.run import run
-from tollwatch.logs.model import Events
 from tollwatch.plan.lower import lower
 from tollwatch.sigma.load import load
 
 Shown = dict[str, Any]
-MICRO = 1_000_000
-MONEY = "cost"
-TYPES: dict[str, pa.DataType] = {
-    "timestamp": pa.timestamp("us", "UTC"),
-    **dict.fromkeys(("tenant", "code", "tokens", MONEY), pa.int64()),
-    "ratio": pa.float64(),
-    "flag": pa.bool_(),
-    "tags": pa.list_(pa.string()),
-    "ports": pa.list_(pa.int64()),
-}
-"""The Arrow type of each field of the random logs; the others are text."""
-
 EXAMPLES = os.environ.get("TOLLWATCH_EXAMPLES")
 random_examples = settings(
     max_examples=int(EXAMPLES or "300"),
@@ -69,40 +54,6 @@ def evaluated(
     edges = sorted({0, len(log), *(cut for cut in cuts if cut < len(log))})
     blocks = [in_columns(log[start:end], start, encoded=encoded) for start, end in pairwise(edges)]
     return in_order([of_alert(alert) for alert in run(plan, blocks).alerts])
-
-
-def in_columns(log: Sequence[Mapping[str, Any]], start: int, *, encoded: bool) -> Events:
-    """The events as the evaluator takes them; their lines count from ``start`` + 1."""
-    rows = [flat(event) for event in log]
-    names = dict.fromkeys(name for row in rows for name in row)
-    columns = {name: column(name, [row.get(name) for row in rows], encoded=encoded) for name in names}
-    count = len(rows)
-    return Events(
-        frame=pd.DataFrame(columns, index=range(count)),
-        time=np.array([row["timestamp"] for row in rows], np.int64),
-        file=np.zeros(count, np.int32),
-        line=np.arange(start + 1, start + count + 1, dtype=np.int64),
-        files=("log",),
-        money=frozenset({MONEY}),
-    )
-
-
-def column(name: str, values: Sequence[Any], *, encoded: bool) -> pd.Series[Any]:
-    if name == MONEY:
-        values = [None if value is None else int(value * MICRO) for value in values]
-    array = pa.array(values, TYPES.get(name, pa.string()))
-    if encoded and array.type == pa.string():
-        array = array.dictionary_encode()
-    return pd.Series(pd.arrays.ArrowExtensionArray(array))
-
-
-def flat(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested records are columns by their path."""
-    found: dict[str, Any] = {}
-    for name, value in event.items():
-        inner = flat(value) if isinstance(value, Mapping) else None
-        found.update({name: value} if inner is None else {f"{name}.{below}": part for below, part in inner.items()})
-    return found
 
 
 def of_alert(alert: Alert) -> Shown:

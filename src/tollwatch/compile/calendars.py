@@ -60,9 +60,7 @@ def calendar(draft: Draft, node: Aggregate) -> None:
     end = Operation(Binary.PLUS, Ref(window), draft.span(node))
     first = draft.row_first(node)
     if draft.tells_first():
-        draft.steps.append(
-            Ties(draft.column(node, "first"), Function.MIN, _present(counted, first), by, Kind.TIME)
-        )
+        draft.steps.append(Ties(draft.column(node, "first"), Function.MIN, _present(counted, first), by, Kind.TIME))
     at_last = Operation(Binary.EQ, Ref(TIME), Ref(last))
     draft.hit(node, (*live, at_last, *conditions, *_complete(draft, window, end)))
     within = draft.within(node)
@@ -172,5 +170,3 @@ def _reached(node: Aggregate, rank: str, known: str) -> tuple[Scalar, ...]:
     far = Operation(Binary.TIMES, Int(bottom), Ref(rank))
     wanted = Operation(Binary.TIMES, Int(top), Ref(known))
     return (every(Operation(Binary.GTE, far, wanted), Operation(Binary.GTE, Ref(rank), ONE)),)
-
-

@@ -22,7 +22,9 @@ def header(node: Node, query: Query) -> list[str]:
     lines.append(f"fidelity: {query.grade}" + (f"; {query.tolerance.text}" if query.tolerance else ""))
     lines += [f"limit: {text}" for text in query.limits]
     if query.schedule is not None:
-        every, back, late = (shown(part) for part in (query.schedule.interval, query.schedule.lookback, query.schedule.delay))
+        every, back, late = (
+            shown(part) for part in (query.schedule.interval, query.schedule.lookback, query.schedule.delay)
+        )
         lines.append(f"schedule: every {every} over the last {back}; events may come in up to {late} late")
     else:
         lines.append("schedule: none, for any range of time")

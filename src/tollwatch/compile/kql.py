@@ -196,7 +196,14 @@ class _Writer:
         entering = dict(branch.flags)
         if len(entering) == 1:
             matched = [f"| where {told[flag]}" for flag in entering]
-            columns = [f"{flag} = 1" if flag in entering else f"{flag} = toint({told[flag]})" if flag in told else f"{flag} = 0" for flag in flags]
+            columns = [
+                f"{flag} = 1"
+                if flag in entering
+                else f"{flag} = toint({told[flag]})"
+                if flag in told
+                else f"{flag} = 0"
+                for flag in flags
+            ]
         else:
             matched = [f"| extend {flag} = toint({told[flag]})" for flag in told]
             matched.append("| where " + " or ".join(f"{flag} == 1" for flag in entering))
@@ -204,7 +211,12 @@ class _Writer:
         if len(made.base.branches) > 1:
             columns.append(f"branch = {number}")
         keys, aggregates = self._columns_of(made, number)
-        by = [f"t = {time}" if time != "t" else time, *keys, *flags, *(["branch"] if len(made.base.branches) > 1 else [])]
+        by = [
+            f"t = {time}" if time != "t" else time,
+            *keys,
+            *flags,
+            *(["branch"] if len(made.base.branches) > 1 else []),
+        ]
         return [
             self._table(),
             *self._scheduled(),
@@ -265,7 +277,8 @@ def _result(made: Program) -> list[str]:
     peak = "peak = long(null)"
     if made.result.peak is not None:
         peak = "peak" if made.result.unit == 1 else f"peak = todouble(peak) / {made.result.unit}"
-    entity = [kql.name(name) if name == column else f"{kql.name(name)} = {kql.name(column)}" for name, column in made.result.entity]
+    entity = [
+        kql.name(name) if name == column else f"{kql.name(name)} = {kql.name(column)}"
+        for name, column in made.result.entity
+    ]
     return [f"| project {', '.join([*entity, 'first_seen', 'triggered_at', 'last_seen', 'hits', peak])}"]
-
-

@@ -94,7 +94,9 @@ class Predicates:
         if not predicate.items:
             return "true" if isinstance(predicate, And) else "false"
         parts = [(item, self.text(item, negated=negated)) for item in predicate.items]
-        return word.join(f"({text})" if isinstance(item, other) and len(item.items) > 1 else text for item, text in parts)
+        return word.join(
+            f"({text})" if isinstance(item, other) and len(item.items) > 1 else text for item, text in parts
+        )
 
     def _leaf(self, predicate: Predicate, negated: bool) -> str:
         match predicate:
@@ -166,7 +168,9 @@ class Predicates:
             raise Refused(f"re: {predicate.pattern}", "Kusto's RE2 cannot run it", "write it without look-around")
         if predicate.field is None:
             return self._any_text(
-                lambda field: Regex(field, predicate.pattern, predicate.ignore_case, predicate.multiline, predicate.dotall)
+                lambda field: Regex(
+                    field, predicate.pattern, predicate.ignore_case, predicate.multiline, predicate.dotall
+                )
             )
         return f"{self._as_text(predicate.field)} matches regex {kql.string(re2_text(predicate))}"
 

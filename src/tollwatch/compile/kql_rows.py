@@ -147,7 +147,9 @@ class Rows:
 
     def _collapse(self, step: Collapse) -> None:
         by = ", ".join(kql.name(name) for name in step.by)
-        found = (f"{kql.name(name)} = {_FUNCTIONS[function]}({self.scalar(of)})" for name, function, of in step.aggregates)
+        found = (
+            f"{kql.name(name)} = {_FUNCTIONS[function]}({self.scalar(of)})" for name, function, of in step.aggregates
+        )
         self.lines.append(f"| summarize {', '.join(found)} by {by}")
         self._sorted = ()
 
@@ -182,7 +184,9 @@ class Rows:
                 test = "isnotempty" if self.types.get(scalar.name) == "string" else "isnotnull"
                 return f"{test}({kql.name(scalar.name)})"
             case Choose():
-                return f"iff({self.scalar(scalar.condition)}, {self.scalar(scalar.then)}, {self.scalar(scalar.otherwise)})"
+                return (
+                    f"iff({self.scalar(scalar.condition)}, {self.scalar(scalar.then)}, {self.scalar(scalar.otherwise)})"
+                )
             case OrElse():
                 return f"coalesce({self.scalar(scalar.first)}, {self.scalar(scalar.second)})"
             case Bound():

@@ -117,7 +117,10 @@ def carried(source: Source, field: Carried) -> Typed:
     wanted = TYPES[field.type]
     value = _summed(field) if field.carrier.summed else _first(field, wanted)
     if field.when:
-        cases = (f"{cast(_raw(column), 'string')} == {string(equals)}, {_literal(then, value.type)}" for column, equals, then in field.when)
+        cases = (
+            f"{cast(_raw(column), 'string')} == {string(equals)}, {_literal(then, value.type)}"
+            for column, equals, then in field.when
+        )
         value = Typed(f"case({', '.join(cases)}, {value.text})", value.type)
     if field.carrier.extract is not None:
         value = Typed(f"extract({string(field.carrier.extract)}, 1, {cast(value, 'string')})", "string")
@@ -131,7 +134,9 @@ def carried(source: Source, field: Carried) -> Typed:
             value = Typed(f"tolong(round({value.text}))", "long")
     if field.carrier.default is not None:
         missing = "isempty" if value.type == "string" else "isnull"
-        value = Typed(f"iff({missing}({value.text}), {_literal(field.carrier.default, value.type)}, {value.text})", value.type)
+        value = Typed(
+            f"iff({missing}({value.text}), {_literal(field.carrier.default, value.type)}, {value.text})", value.type
+        )
     return Typed(cast(value, wanted), wanted)
 
 

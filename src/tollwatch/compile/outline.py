@@ -42,9 +42,7 @@ class Way:
         """Whether the way's events may be those that hits of the node's input carry: of an ordered type, only those
         of its last rule are."""
         below = self.steps[self._position(node) + 1 :] if self.takes(node) else ()
-        return self.takes(node) and all(
-            at == len(part.inputs) - 1 for part, at in below if isinstance(part, Sequence)
-        )
+        return self.takes(node) and all(at == len(part.inputs) - 1 for part, at in below if isinstance(part, Sequence))
 
     def keys(self, node: Correlation) -> tuple[str, ...]:
         """The event's fields that are the node's group-by values on this way."""
@@ -131,9 +129,7 @@ def exclusive(one: Iterable[Predicate], other: Iterable[Predicate]) -> bool:
 
 def _exclude(left: Predicate, right: Predicate) -> bool:
     return any(
-        first[0] == second[0] and first[1] != second[1]
-        for first in _demands(left)
-        for second in _demands(right)
+        first[0] == second[0] and first[1] != second[1] for first in _demands(left) for second in _demands(right)
     )
 
 

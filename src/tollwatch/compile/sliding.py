@@ -130,9 +130,7 @@ def _first_in_window(draft: Draft, node: Aggregate) -> None:
     """The earliest row of a window is the next one to leave it."""
     first = draft.row_first(node)
     value = Choose(every(leaves(), *draft.live(node)), first, Missing(Kind.TIME))
-    draft.steps.append(
-        Running(draft.column(node, "first"), Function.LATEST, value, draft.keys(node), _BACK, Kind.TIME)
-    )
+    draft.steps.append(Running(draft.column(node, "first"), Function.LATEST, value, draft.keys(node), _BACK, Kind.TIME))
 
 
 def zero_meets(node: Aggregate) -> bool:
@@ -154,7 +152,10 @@ def together(draft: Draft, node: Aggregate) -> None:
         present.append(Operation(Binary.LTE, since, draft.span(node)))
     flags = [draft.column(node, f"has_{number + 1}") for number in range(len(node.inputs))]
     columns = tuple((name, as_flag(holds), Kind.WHOLE) for name, holds in zip(flags, present, strict=True))
-    draft.steps += [Extend(columns), Extend(((draft.measured(node), added([Ref(name) for name in flags]), Kind.WHOLE),))]
+    draft.steps += [
+        Extend(columns),
+        Extend(((draft.measured(node), added([Ref(name) for name in flags]), Kind.WHOLE),)),
+    ]
     if isinstance(node.condition, Threshold):
         condition = draft.meets(node, Ref(draft.measured(node)), 1)
     else:
@@ -189,17 +190,18 @@ def ordered(draft: Draft, node: Sequence) -> None:
     """temporal_ordered: for each rule the latest start that a strictly earlier hit of the rule before it carries."""
     fed = [draft.fed_by(node, number) for number in range(len(node.inputs))]
     count = len(fed)
-    starts = [draft.column(node, f"start_{number + 1}") for number in range(count)]
+    starts = tuple(draft.column(node, f"start_{number + 1}") for number in range(count))
     # Where the first rule is a correlation, the earliest event of its hit is carried beside the start.
     begins = draft.first(node.inputs[0].node)
-    firsts = starts if begins == Ref(TIME) else [draft.column(node, f"first_{number + 1}") for number in range(count)]
+    apart = tuple(draft.column(node, f"first_{number + 1}") for number in range(count))
+    firsts = starts if begins == Ref(TIME) else apart
     columns = [(starts[0], Choose(fed[0], Ref(TIME), Missing(Kind.TIME)), Kind.TIME)]
-    if firsts is not starts:
+    if firsts != starts:
         columns.append((firsts[0], Choose(fed[0], begins, Missing(Kind.TIME)), Kind.TIME))
     draft.steps.append(Extend(tuple(columns)))
     for number in range(1, count):
-        for carried in dict.fromkeys((starts[number - 1], firsts[number - 1])):
-            _carry(draft, node, number, carried.replace(f"_{number}", f"_{number + 1}"), carried)
+        for names in dict.fromkeys((starts, firsts)):
+            _carry(draft, node, number, names[number], names[number - 1])
         _reach(draft, starts[number], firsts[number], fed[number])
     took = Operation(Binary.MINUS, Ref(TIME), Ref(starts[-1]))
     draft.hit(node, (Operation(Binary.LTE, took, draft.span(node)),))
@@ -232,5 +234,3 @@ def _carry(draft: Draft, node: Sequence, number: int, name: str, of: str) -> Non
     draft.steps.append(Running(name, Function.LATEST, Ref(of), by, order, Kind.TIME, current=False))
     if not apart:
         draft.steps.append(Ties(name, Function.MIN, OrElse(Ref(name), Never()), (*by, TIME), Kind.TIME))
-
-

@@ -74,7 +74,9 @@ class Source:
     def text_fields(self) -> tuple[str, ...]:
         """The fields that a keyword looks at. Raises Refused where nobody knows them."""
         if self.profile.name == NONE:
-            raise Refused("a keyword", "under the profile none, the text fields of the source are not known", "name a field")
+            raise Refused(
+                "a keyword", "under the profile none, the text fields of the source are not known", "name a field"
+            )
         kinds = (FieldType.TEXT, FieldType.IP)
         return tuple(field.name for field in CANONICAL if field.type in kinds and self.profile.carrier(field.name))
 

@@ -135,9 +135,7 @@ def _episodes(draft: Draft) -> None:
     apart = Operation(Binary.MINUS, Ref("next_hit"), Ref("previous_hit"))
     near = Operation(Binary.LTE, apart, draft.span(node))
     draft.steps += [
-        Running(
-            "previous_hit", Function.LATEST, Ref("next_hit"), by, by_hit, Kind.TIME, current=False, dense=True
-        ),
+        Running("previous_hit", Function.LATEST, Ref("next_hit"), by, by_hit, Kind.TIME, current=False, dense=True),
         Extend((("starts_episode", Choose(near, ZERO, ONE), Kind.WHOLE),)),
         Running("episode", Function.SUM, Ref("starts_episode"), by, by_hit, Kind.WHOLE),
         Collapse((*by, "episode"), _aggregates(draft, first, hit)),
