@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from reference import programs
+from reference.canonical import plan_of
 from reference.columns import flat, in_columns
-from reference.strategies import PLACEHOLDERS, logs, rule_sets
+from reference.strategies import logs, rule_sets
 from tollwatch.compile.model import Refused
 from tollwatch.compile.sweep import program
 from tollwatch.evaluate.alerts import Alert
 from tollwatch.evaluate.masks import Masks
 from tollwatch.evaluate.run import run
-from tollwatch.plan.lower import lower
 from tollwatch.plan.nodes import Plan, Search
-from tollwatch.sigma.load import load
 
 EXAMPLES = os.environ.get("TOLLWATCH_EXAMPLES")
-
-
-def plan_of(documents: Sequence[Mapping[str, Any]]) -> Plan:
-    with TemporaryDirectory() as folder:
-        file = Path(folder, "rules.yml")
-        file.write_text(yaml.safe_dump_all(documents, allow_unicode=True, sort_keys=False), "utf-8")
-        return lower(load([file], placeholders=PLACEHOLDERS))[0]
 
 
 def told(alert: Alert, gives: tuple[str, ...]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from tollwatch.cli import check, explain, init, list_rules, new, profiles, render, run, run_cases, schema
+from tollwatch.cli import check, compile_rules, explain, init, list_rules, new, profiles, render, run, run_cases, schema
 from tollwatch.errors import ConfigurationError, DiagnosticsError, RuleError, TollwatchError, UsageError
 
 FINDINGS, BAD_RULE, WRONG_USE, INTERRUPTED = 1, 2, 3, 130
@@ -52,6 +52,7 @@ app.command("new")(new.new)
 app.command("list")(list_rules.list_rules)
 app.command("check")(check.check)
 app.command("test")(run_cases.run_cases)
+app.command("compile")(compile_rules.compile_rules)
 app.command("run")(run.run)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -361,8 +360,9 @@ def _value_field(group: Seq[Way], node: Correlation, number: int) -> str | None:
 
 def _common_words(names: Seq[str]) -> str:
     """The beginning that all names share, up to a ``_``: it tells nothing inside one query."""
-    common = os.path.commonprefix(list(names))
-    return common[: common.rfind("_") + 1] if len(names) > 1 else ""
+    low, high = min(names), max(names)
+    same = next((at for at, (one, other) in enumerate(zip(low, high, strict=False)) if one != other), len(low))
+    return low[: low[:same].rfind("_") + 1] if len(names) > 1 else ""
 
 
 def every(*conditions: Scalar) -> Scalar:

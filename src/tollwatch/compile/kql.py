@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass, field, replace
 
 from tollwatch.compile import kql_values as kql
 from tollwatch.compile.header import header
 from tollwatch.compile.kql_predicates import Predicates
-from tollwatch.compile.kql_rows import EPOCH, TYPES, Rows
+from tollwatch.compile.kql_rows import Rows
 from tollwatch.compile.kql_values import Typed
 from tollwatch.compile.model import Grade, Mode, Options, Query, Refused, Schedule, SourceColumn
 from tollwatch.compile.schedule import MINUTE, schedule_of
@@ -17,7 +16,7 @@ from tollwatch.compile.source import Source, source_columns, source_of
 from tollwatch.compile.steps import BaseColumn, Branch, Constant, Kind, Program, Take, used
 from tollwatch.compile.sweep import program
 from tollwatch.logs.profile import NONE, Profile
-from tollwatch.plan.nodes import Node, Or, Predicate, Search
+from tollwatch.plan.nodes import Node, Predicate, Search
 from tollwatch.plan.walk import has_keyword, predicate_fields
 
 TARGET = "kql"
@@ -37,8 +36,10 @@ def compile_kql(node: Node, profile: Profile, options: Options) -> Query:
     source = source_of(profile, TARGET)
     schedule = schedule_of(node, options, LEAST_INTERVAL) if options.mode is Mode.SCHEDULED else None
     writer = _Writer(source, schedule)
+    gives: tuple[str, ...] = ("first_seen", "last_seen", "hits")
+    limits: tuple[str, ...] = ()
     if isinstance(node, Search):
-        body, gives, limits = writer.search(node), ("first_seen", "last_seen", "hits"), ()
+        body = writer.search(node)
     else:
         made = program(node, scheduled=schedule is not None)
         body, gives, limits = writer.program(made), made.gives, made.limits
@@ -47,13 +48,7 @@ def compile_kql(node: Node, profile: Profile, options: Options) -> Query:
         source.setting("table") or "events", source_columns(writer.read()), gives,
     )  # fmt: skip
     lines = [*(f"// {line}" for line in header(node, query)), *writer.declared(), *body]
-    return _with_text(query, "\n".join(lines) + "\n")
-
-
-def _with_text(query: Query, text: str) -> Query:
-    from dataclasses import replace
-
-    return replace(query, text=text)
+    return replace(query, text="\n".join(lines) + "\n")
 
 
 @dataclass(slots=True)
@@ -154,8 +149,9 @@ class _Writer:
     def _type(self, column: BaseColumn) -> str:
         if column.take is not Take.KEY:
             return "long"
-        name = next(name for name in column.fields if name is not None)
-        return self.field(name).type
+        types = {self.field(name).type for name in column.fields if name is not None}
+        # Fields of several types are one group-by only as their texts.
+        return types.pop() if len(types) == 1 else "string"
 
     def _base(self, made: Program) -> list[str]:
         read = used(made.steps)
@@ -199,13 +195,13 @@ class _Writer:
             columns = [
                 f"{flag} = 1"
                 if flag in entering
-                else f"{flag} = toint({told[flag]})"
+                else f"{flag} = tolong({told[flag]})"
                 if flag in told
                 else f"{flag} = 0"
                 for flag in flags
             ]
         else:
-            matched = [f"| extend {flag} = toint({told[flag]})" for flag in told]
+            matched = [f"| extend {flag} = tolong({told[flag]})" for flag in told]
             matched.append("| where " + " or ".join(f"{flag} == 1" for flag in entering))
             columns = [f"{flag} = 0" for flag in flags if flag not in told]
         if len(made.base.branches) > 1:
@@ -244,7 +240,8 @@ class _Writer:
         value = self.field(source)
         match column.take:
             case Take.KEY:
-                return name if value.text == name else f"{name} = {value.text}"
+                text = kql.cast(value, self._type(column))
+                return name if text == name else f"{name} = {text}"
             case Take.AMOUNT:
                 return f"{name} = {_amount(value, column.unit)}"
             case Take.TOTAL:

@@ -172,6 +172,8 @@ class Rows:
                 return " and ".join(self._part(item, Any) for item in scalar.items) or "true"
             case Any():
                 return " or ".join(self._part(item, All) for item in scalar.items) or "false"
+            case Unless(item=IsSet(name=name)):
+                return f"{kql.name(name)} == 0"
             case Unless():
                 return f"not({self.scalar(scalar.item)})"
             case IsSet():

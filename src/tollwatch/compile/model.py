@@ -1,5 +1,6 @@
 """What a compilation gives: a query with its grade, or a refusal that names what cannot be said (semantics, "Compiled
-queries: fidelity")."""
+queries: fidelity").
+"""
 
 from __future__ import annotations
 

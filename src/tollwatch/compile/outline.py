@@ -1,5 +1,6 @@
 """Which events feed which part of a detection: the ways from its root down to its searches, and the branches that
-events enter by."""
+events enter by.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ class Way:
 
     def carries(self, node: Correlation) -> bool:
         """Whether the way's events may be those that hits of the node's input carry: of an ordered type, only those
-        of its last rule are."""
+        of its last rule are.
+        """
         below = self.steps[self._position(node) + 1 :] if self.takes(node) else ()
         return self.takes(node) and all(at == len(part.inputs) - 1 for part, at in below if isinstance(part, Sequence))
 
@@ -91,7 +93,8 @@ def ways(node: Node, above: tuple[tuple[Correlation, int], ...] = ()) -> Iterato
 
 def branches(root: Correlation) -> tuple[tuple[Way, ...], ...]:
     """The ways, put together where one row can stand for an event on all of them: the same fields as group-by and
-    measured values of each common correlation, and the same moves in time."""
+    measured values of each common correlation, and the same moves in time.
+    """
     found: list[list[Way]] = []
     for way in ways(root):
         home = next((group for group in found if all(_together(way, other) for other in group)), None)

@@ -56,7 +56,13 @@ def _said(said: dict[str, str], key: str) -> int | None:
     text = said.get(key)
     if text is None:
         return None
-    found = _DURATION.fullmatch(text)
-    if found is None:
+    length = duration(text)
+    if length is None:
         raise Refused(f"schedule {key}: {text}", "it is no duration", "write it as 5m, 1h or 90s")
-    return int(found[1]) * _UNITS[found[2]]
+    return length
+
+
+def duration(text: str) -> int | None:
+    """``90s``, ``5m``, ``1h`` or ``1d`` in µs; None for any other text."""
+    found = _DURATION.fullmatch(text)
+    return None if found is None else int(found[1]) * _UNITS[found[2]]

@@ -105,7 +105,8 @@ def _total(draft: Draft, node: Aggregate, name: str, amount: Scalar) -> None:
 def _weighed(draft: Draft, node: Aggregate, amount: Scalar) -> Scalar:
     """The amount as the row enters, less it as it leaves, nothing for a row that only looks on."""
     entering = Choose(weighs(), amount, ZERO) if draft.looked_on(node) else amount
-    weighed = Choose(leaves(), Operation(Binary.MINUS, ZERO, amount), entering)
+    negative = Int(-1) if amount == ONE else Operation(Binary.MINUS, ZERO, amount)
+    weighed = Choose(leaves(), negative, entering)
     live = draft.live(node)
     return Choose(every(*live), weighed, ZERO) if live else weighed
 

@@ -154,7 +154,8 @@ class OrElse:
 
 class Edge(StrEnum):
     """The times of a scheduled run. START: the first time that is looked at. END: the run less the ingest delay; later
-    events are ignored. FRESH: END less the interval; an episode is reported where its first hit is later than this."""
+    events are ignored. FRESH: END less the interval; an episode is reported where its first hit is later than this.
+    """
 
     START = "start"
     END = "end"
@@ -426,3 +427,22 @@ def used(steps: tuple[Step, ...]) -> set[str]:
             case _:
                 assert_never(step)
     return found
+
+
+def bounded(steps: tuple[Step, ...]) -> bool:
+    """Whether a flag rests on the times of a scheduled run: only those of calendar windows do."""
+    return any(isinstance(step, Extend) and any(_has_bound(value) for _, value, _ in step.columns) for step in steps)
+
+
+def _has_bound(scalar: Scalar) -> bool:
+    match scalar:
+        case Bound():
+            return True
+        case Operation():
+            return _has_bound(scalar.left) or _has_bound(scalar.right)
+        case All() | Any():
+            return any(_has_bound(item) for item in scalar.items)
+        case Choose():
+            return _has_bound(scalar.condition)
+        case _:
+            return False

@@ -129,7 +129,7 @@ def _episodes(draft: Draft) -> None:
     if isinstance(node, Sequence) or is_calendar(node):
         draft.keep(hit)
         draft.steps.append(Extend((("next_hit", Ref(TIME), Kind.TIME),)))
-        first = draft.first(node) if draft.tells_first() else _start(draft, node)
+        first: Scalar = draft.first(node) if draft.tells_first() else _start(draft, node)
     else:
         first = _windows_of_hits(draft, node, hit)
     apart = Operation(Binary.MINUS, Ref("next_hit"), Ref("previous_hit"))

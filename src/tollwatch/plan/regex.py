@@ -42,15 +42,17 @@ def python_pattern(regex: Regex) -> re.Pattern[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of a bracket inside a set, which may change its meaning
         compiled = re.compile(regex.pattern, flags)
-        return compiled if compiled.flags & re.MULTILINE else re.compile(_strict_end(regex.pattern), flags)
+        return compiled if compiled.flags & re.MULTILINE else re.compile(strict_end(regex.pattern, r"\Z"), flags)
 
 
 _PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$|[^\\$\[]+|.", re.DOTALL)
 
 
-def _strict_end(pattern: str) -> str:
-    r"""``$`` as ``\Z``: Python's ``$`` also matches before a last newline, RE2's does not."""
-    return "".join(r"\Z" if part == "$" else part for part in _PART.findall(pattern))
+def strict_end(pattern: str, end: str) -> str:
+    r"""``$`` as the mark of the very end (``\Z`` in Python, ``\z`` in PCRE), since theirs matches before a last
+    newline too, and RE2's does not.
+    """
+    return "".join(end if part == "$" else part for part in _PART.findall(pattern))
 
 
 def fault(regex: Regex) -> str | None:
