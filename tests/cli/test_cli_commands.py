@@ -31,6 +31,7 @@ name: refused
 logsource: {category: ai_api, service: gateway}
 detection: {selection: {response_code: 401}, condition: selection}
 """
+RULE_ID = "6d3c1b0e-0f43-4a4e-9a43-2f3f1f0c5a11"
 LOG = (
     '{"timestamp": "2026-03-01T10:00:00Z", "source_ip": "a", "response_code": 401}\n'
     '{"timestamp": "2026-03-01T10:00:30Z", "source_ip": "a", "response_code": 401}\n'
@@ -219,3 +220,40 @@ def test_standard_input_and_a_reader_that_goes_away(here: Path) -> None:
     shell = f"{sys.executable} -m tollwatch.cli.main schema case | true"
     piped = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False, cwd=here, env=env)
     assert piped.stderr == ""
+
+
+def test_a_field_with_a_line_break_is_no_row_of_its_own(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("log.jsonl").write_text(LOG.replace('"a"', '"a\\n2026-03-01T10:00:00Z  high\\tb"'))
+    _, out, _ = run(capsys, "run", "log.jsonl")
+    assert [line[:20] for line in out.splitlines()] == ["triggered at        ", "2026-03-01T10:00:30Z"]
+    assert r"source_ip=a\n2026-03-01T10:00:00Z  high\tb" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "start"),
+    [
+        (["-o", "found.txt"], "triggered at  "),
+        (["-o", "found"], "triggered at  "),
+        (["-o", "found.jsonl"], '{"rule":"many_refusals"'),
+        (["-o", "found.json"], '[\n  {\n    "rule": "many_refusals"'),
+        (["-o", "found.csv"], "rule,rule_id,"),
+        (["-o", "found.csv", "--format", "table"], "triggered at  "),
+    ],
+)
+def test_the_file_has_the_format_that_was_asked_for(
+    here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], start: str
+) -> None:
+    _, out, _ = run(capsys, "run", "log.jsonl", *arguments)
+    assert (out, Path(arguments[1]).read_text()[: len(start)]) == ("", start)
+
+
+def test_hits_without_a_group_are_told_of_on_request(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("log.jsonl").write_text('{"timestamp": "2026-03-01T10:00:00Z", "response_code": 401}\n')
+    told = "many_refusals: 1 hits belong to no group, because a group-by field is null\n"
+    assert told not in run(capsys, "run", "log.jsonl")[2]
+    assert told in run(capsys, "run", "log.jsonl", "-v")[2]
+
+
+def test_a_rule_is_found_by_its_id_in_any_spelling(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "run", "log.jsonl", "--rule", RULE_ID.replace("-", "").upper(), "--format", "jsonl")
+    assert (code, json.loads(out)["rule"]) == (0, "many_refusals")

@@ -89,7 +89,8 @@ def _correlation(body: Mapping[str, Any]) -> dict[str, Any]:
     condition = found.get("condition")
     if isinstance(condition, dict) and "field" in condition:
         fields = condition["field"]
-        many = [NAMES.get(name, name) for name in (fields if isinstance(fields, list) else [fields])]
+        named: list[str] = fields if isinstance(fields, list) else [fields]
+        many = [NAMES.get(name, name) for name in named]
         if found["type"] != "value_count":
             many = [SUMMED.get(name, name) for name in many]
         found["condition"] = {**condition, "field": many if isinstance(fields, list) else many[0]}

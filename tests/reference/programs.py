@@ -96,7 +96,7 @@ class _Machine:
                     row[step.name] = totals[_key(row, step.by)]
                 return rows
             case steps.Collapse():
-                return [self.collapsed(step, key, group) for key, group in _grouped(rows, step.by).items()]
+                return [self.collapsed(step, group) for group in _grouped(rows, step.by).values()]
             case _:
                 assert_never(step)
 
@@ -109,15 +109,13 @@ class _Machine:
             key = _key(row, step.by)
             before = seen.get(key, 0 if step.function is Function.SUM else None)
             value = self.value(step.of, row)
-            if step.function is Function.SUM:
-                after = before + value
-            else:
-                after = before if value is None else value
+            latest = before if value is None else value
+            after = before + value if step.function is Function.SUM else latest
             seen[key] = after
             row[step.name] = after if step.current else before
         return rows
 
-    def collapsed(self, step: steps.Collapse, key: tuple[Any, ...], group: list[Row]) -> Row:
+    def collapsed(self, step: steps.Collapse, group: list[Row]) -> Row:
         row = {name: group[0][name] for name in step.by}
         for name, function, of in step.aggregates:
             row[name] = _over(function, [self.value(of, one) for one in group])

@@ -17,16 +17,22 @@ _COLUMNS = ("rule", "rule_id", "title", "level", "entity", "first_seen", "trigge
 _HEADER = ("triggered at", "level", "rule", "entity", "first seen", "last seen", "hits", "peak", "events")
 
 
-def write(alerts: Sequence[Alert], output_format: str, output: Path | None, verbose: bool) -> None:
-    """Print the alerts, or write them to a file (a table is written as text).
+_ENDINGS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv"}
+
+
+def write(alerts: Sequence[Alert], output_format: str | None, output: Path | None, verbose: bool) -> None:
+    """Print the alerts, or write them to a file. Without a format the file's ending says it, else it is a table.
 
     Raises:
         UsageError: the file cannot be written.
     """
+    output_format = output_format or _ENDINGS.get("" if output is None else output.suffix.lower(), "table")
+    rows = _rows(alerts, verbose) if output_format == "table" else []
     if output is None and output_format == "table":
-        _table(alerts, verbose)
+        if rows:
+            render.table(_HEADER, rows)
         return
-    content = _bytes(alerts, output_format)
+    content = render.table_text(_HEADER, rows).encode() if output_format == "table" else _bytes(alerts, output_format)
     if output is None:
         render.out_bytes([content])
         return
@@ -61,10 +67,8 @@ def _cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")) else value
 
 
-def _table(alerts: Sequence[Alert], verbose: bool) -> None:
-    rows = [row for alert in alerts for row in (_row(alert), *(_steps(alert.steps, "  ") if verbose else ()))]
-    if rows:
-        render.table(_HEADER, rows)
+def _rows(alerts: Sequence[Alert], verbose: bool) -> list[tuple[str, ...]]:
+    return [row for alert in alerts for row in (_row(alert), *(_steps(alert.steps, "  ") if verbose else ()))]
 
 
 def _row(alert: Alert) -> tuple[str, ...]:

@@ -80,11 +80,22 @@ def diagnostics(found: Iterable[Diagnostic], to_result: bool = False) -> None:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Aligned columns; the header is bold on a terminal."""
-    cells = [[safe(cell) for cell in row] for row in [header, *rows]]
+    first, *rest = table_text(header, rows).splitlines()
+    for line in (f"\x1b[1m{first}\x1b[0m" if coloured(sys.stdout.isatty()) else first, *rest):
+        out(line)
+
+
+def table_text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Aligned columns as lines of text."""
+    cells = [[_in_a_cell(cell) for cell in row] for row in [header, *rows]]
     widths = [max(len(row[n]) for row in cells) for n in range(len(header))]
-    for number, row in enumerate(cells):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        out(f"\x1b[1m{line}\x1b[0m" if number == 0 and coloured(sys.stdout.isatty()) else line)
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells)
+    return "\n".join(lines) + "\n"
+
+
+def _in_a_cell(text: str) -> str:
+    """A field with a line break in it must not look like a row of its own."""
+    return safe(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def issues(found: Iterable[ReadIssue], quiet: bool) -> None:

@@ -51,7 +51,10 @@ def run(
     fail_on_alert: Annotated[
         bool, typer.Option("--fail-on-alert", help="Exit with 1 where there is an alert.")
     ] = False,
-    output_format: Annotated[AlertFormat, typer.Option("--format", help="How alerts are printed.")] = AlertFormat.TABLE,
+    output_format: Annotated[
+        AlertFormat | None,
+        typer.Option("--format", help="How alerts are printed (default: by the ending of --output, else a table)."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the alerts here.")
     ] = None,
@@ -69,11 +72,13 @@ def run(
     nodes, refused = repository.fitting(plan, [source for source, _ in sources])
     render.diagnostics(refused if not quiet or rule else ())
     opened = _open(sources, nodes, timestamp, strict)
-    outcome = _evaluate(nodes, _between(chain.from_iterable(opened), since, until), quiet)
+    # The first log's reader starts now, while the evaluator is still to be loaded.
+    blocks = chain(*(iter(log) for log in opened[:1]), chain.from_iterable(opened[1:]))
+    outcome = _evaluate(nodes, _between(blocks, since, until), quiet)
     alerts_output.write(outcome.alerts, output_format, output, verbose)
     for log in opened:
         render.issues(log.issues, quiet)
-    _summarise(outcome, len(nodes), quiet)
+    _summarise(outcome, len(nodes), quiet, verbose)
     if unreadable or (rule and refused):
         return 2
     return 1 if fail_on_alert and outcome.alerts else 0
@@ -110,8 +115,8 @@ def _between(blocks: Iterable[Events], since: str | None, until: str | None) -> 
     yield from between(blocks, first, last)
 
 
-def _summarise(outcome: Outcome, rules: int, quiet: bool) -> None:
-    for name, count in outcome.left_out:
+def _summarise(outcome: Outcome, rules: int, quiet: bool, verbose: bool) -> None:
+    for name, count in outcome.left_out if verbose else ():
         render.note(f"{name}: {count:,} hits belong to no group, because a group-by field is null", quiet)
     alerts = "1 alert" if len(outcome.alerts) == 1 else f"{len(outcome.alerts):,} alerts"
     render.note(f"{alerts} of {rules} rules over {outcome.events:,} events", quiet)

@@ -1,5 +1,6 @@
-"""Calendar windows as steps: what more events can make false again, and the statistics (semantics, "Sliding and
-calendar").
+"""Calendar windows as steps: what more events can make false again, and the statistics.
+
+Semantics, "Sliding and calendar".
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tollwatch import __version__
 from tollwatch.compile.model import Query
-from tollwatch.plan.nodes import Node
+from tollwatch.plan.nodes import Cidr, Node
+from tollwatch.plan.walk import leaves, searches
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"))
 
@@ -30,6 +31,14 @@ def header(node: Node, query: Query) -> list[str]:
         lines.append("schedule: none, for any range of time")
     lines.append(f"source: {query.source} (profile {query.profile}); made by tollwatch {__version__}")
     return [one_line(line) for line in lines]
+
+
+def address_limits(node: Node) -> tuple[str, ...]:
+    """What the functions of a SIEM do not see in an address, where the rule has a network."""
+    networks = [leaf for search in searches(node) for leaf in leaves(search.predicate) if isinstance(leaf, Cidr)]
+    if not any(":" not in leaf.network for leaf in networks):
+        return ()
+    return ("an IPv4 address inside an IPv6 one (::ffff:10.0.0.1) is in no IPv4 network",)
 
 
 def one_line(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from tollwatch.compile import kql_values as kql
-from tollwatch.compile.header import header
+from tollwatch.compile.header import address_limits, header
 from tollwatch.compile.kql_predicates import Predicates
 from tollwatch.compile.kql_rows import Rows
 from tollwatch.compile.kql_values import Typed
@@ -44,7 +44,8 @@ def compile_kql(node: Node, profile: Profile, options: Options) -> Query:
         made = program(node, scheduled=schedule is not None)
         body, gives, limits = writer.program(made), made.gives, made.limits
     query = Query(
-        node.header.key, TARGET, profile.name, options.mode, Grade.EXACT, None, None, (*limits, *_LIMITS), schedule,
+        node.header.key, TARGET, profile.name, options.mode, Grade.EXACT, None, None,
+        (*limits, *address_limits(node), *_LIMITS), schedule,
         source.setting("table") or "events", source_columns(writer.read()), gives,
     )  # fmt: skip
     lines = [*(f"// {line}" for line in header(node, query)), *writer.declared(), *body]
@@ -73,7 +74,7 @@ class _Writer:
             column, type_ = kql.column_of(raw)
             self._columns[SourceColumn(column, type_, name)] = None
         plain = carried.plain
-        value = kql.carried(self.source, carried)
+        value = kql.carried(carried)
         if plain is not None and value.text == kql.name(name):
             return value
         self._made[name] = value

@@ -68,8 +68,7 @@ class Predicates:
     empty_is_null: bool
 
     def text(self, predicate: Predicate, *, negated: bool = False) -> str:
-        """The predicate as an expression that is true or false where it stands under no negation, and also, with
-        ``negated``, where it stands under one.
+        """The predicate as an expression; with ``negated`` it is false, never null, where it does not hold.
 
         Raises:
             Refused: what Kusto cannot say.

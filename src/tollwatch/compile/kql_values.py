@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tollwatch.compile.model import Refused
-from tollwatch.compile.source import Carried, RawColumn, Source
+from tollwatch.compile.source import Carried, RawColumn
 from tollwatch.logs.schema import FieldType
 
 TYPES = {
@@ -184,7 +184,7 @@ def cast(value: Typed, wanted: str) -> str:
     return value.text if value.type == wanted else f"{_CASTS[wanted]}({value.text})"
 
 
-def carried(source: Source, field: Carried) -> Typed:
+def carried(field: Carried) -> Typed:
     """A field out of the source's columns: coalesce or sum, then when, extract, map, factor, default (logs.profile)."""
     if field.type is None:
         (column,) = field.columns

@@ -1,5 +1,6 @@
-"""What a compilation gives: a query with its grade, or a refusal that names what cannot be said (semantics, "Compiled
-queries: fidelity").
+"""What a compilation gives: a query with its grade, or a refusal that names what cannot be said.
+
+Semantics, "Compiled queries: fidelity".
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class Options:
     delay: int | None = None
 
 
-class Refused(TollwatchError):
+class Refused(TollwatchError):  # noqa: N818 - a refusal is a result, not a fault
     """Raised inside a compiler where a construct cannot be said; becomes a Query without text."""
 
     def __init__(self, construct: str, reason: str, use: str | None = None) -> None:

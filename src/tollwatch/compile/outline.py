@@ -1,5 +1,6 @@
-"""Which events feed which part of a detection: the ways from its root down to its searches, and the branches that
-events enter by.
+"""Which events feed which part of a detection.
+
+A *way* leads from the root down to a search; a *branch* is the ways that one row can stand for.
 """
 
 from __future__ import annotations
@@ -40,9 +41,7 @@ class Way:
         return any(part == node and number in (None, at) for part, at in self.steps)
 
     def carries(self, node: Correlation) -> bool:
-        """Whether the way's events may be those that hits of the node's input carry: of an ordered type, only those
-        of its last rule are.
-        """
+        """Whether hits of the node's input may carry the way's events: of an ordered type, only its last rule's."""
         below = self.steps[self._position(node) + 1 :] if self.takes(node) else ()
         return self.takes(node) and all(at == len(part.inputs) - 1 for part, at in below if isinstance(part, Sequence))
 
@@ -92,8 +91,9 @@ def ways(node: Node, above: tuple[tuple[Correlation, int], ...] = ()) -> Iterato
 
 
 def branches(root: Correlation) -> tuple[tuple[Way, ...], ...]:
-    """The ways, put together where one row can stand for an event on all of them: the same fields as group-by and
-    measured values of each common correlation, and the same moves in time.
+    """The ways, put together where one row can stand for an event on all of them.
+
+    Their common correlations have the same fields as group-by and measured values, and the same moves in time.
     """
     found: list[list[Way]] = []
     for way in ways(root):

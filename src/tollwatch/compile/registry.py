@@ -23,8 +23,9 @@ Compiler = Callable[[Node, Profile, Options], Query]
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A query language. ``compiler`` is ``module:function``, imported when it is needed; it raises Refused for what
-    the language cannot say.
+    """A query language.
+
+    ``compiler`` is ``module:function``, imported when it is needed; it raises Refused for what the language cannot say.
     """
 
     name: str

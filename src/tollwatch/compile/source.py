@@ -12,8 +12,9 @@ from tollwatch.logs.schema import CANONICAL, FIELDS, FieldType
 
 @dataclass(frozen=True, slots=True)
 class RawColumn:
-    """A column of the source, by its name in the language. ``kind``: text, integer, number, boolean, timestamp, ip,
-    list, or any where nobody has said.
+    """A column of the source, by its name in the language.
+
+    ``kind``: text, integer, number, boolean, timestamp, ip, list, or any where nobody has said.
     """
 
     path: str

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from tollwatch.compile import spl_values as spl
-from tollwatch.compile.header import header
+from tollwatch.compile.header import address_limits, header
 from tollwatch.compile.model import Grade, Mode, Options, Query, Refused, Schedule, SourceColumn
 from tollwatch.compile.schedule import MINUTE, schedule_of
 from tollwatch.compile.source import Source, source_columns, source_of
@@ -22,8 +22,7 @@ from tollwatch.plan.walk import has_keyword, predicate_fields
 TARGET = "spl"
 _SECOND = 1_000_000
 _LIMITS = (
-    "eventstats and streamstats keep at most max_mem_usage_mb (limits.conf) in memory, and tell in the job when they"
-    " stopped there",
+    "eventstats and streamstats stop at max_mem_usage_mb (limits.conf); the job then says so, and may miss hits",
 )
 _TYPES = {
     "text": "string", "ip": "string", "integer": "number", "number": "number", "boolean": "boolean",
@@ -48,7 +47,8 @@ def compile_spl(node: Node, profile: Profile, options: Options) -> Query:
         made = program(node, scheduled=schedule is not None)
         body, gives, limits = writer.program(made), made.gives, (*made.limits, *_LIMITS)
     query = Query(
-        node.header.key, TARGET, profile.name, options.mode, Grade.EXACT, None, None, limits, schedule,
+        node.header.key, TARGET, profile.name, options.mode, Grade.EXACT, None, None,
+        (*address_limits(node), *limits), schedule,
         writer.place(), source_columns(writer.read()), gives,
     )  # fmt: skip
     comment = "``` " + "\n".join(header(node, query)) + " ```"
@@ -105,10 +105,9 @@ class _Writer:
         if self.schedule is None:
             return []
         run = self.schedule
-        return [
-            f"| eval window_end=now()*1000000-{run.delay}, window_start=now()*1000000-{run.lookback},"
-            f" fresh_after=now()*1000000-{run.delay + run.interval}"
-        ]
+        start, end, fresh = run.lookback, run.delay, run.delay + run.interval
+        now = "now()*1000000"
+        return [f"| eval window_end={now}-{end}, window_start={now}-{start}, fresh_after={now}-{fresh}"]
 
     def _time(self) -> list[str]:
         resolution = self.source.resolution

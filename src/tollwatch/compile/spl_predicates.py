@@ -165,8 +165,9 @@ class Predicates:
     # ------------------------------------------------------------ search terms
 
     def term(self, predicate: Predicate) -> tuple[str | None, bool]:
-        """The predicate as terms of a search that no match is without (None: there are none), and whether the terms
-        say all of it. Terms make a search quick; only fields that the source itself has can be in them.
+        """Terms of a search that no match is without (None: there are none), and whether they say all of it.
+
+        Terms make a search quick; only fields that the source itself has can be in them.
         """
         match predicate:
             case And():

@@ -102,11 +102,9 @@ class Rows:
     def _running(self, step: Running) -> None:
         self._sort(step.order)
         column = self._column(step.of)
-        if step.function is Function.SUM:
-            function = "sum"
-        else:
-            # A latest value rises along rising times, and falls along falling ones.
-            function = "min" if step.order[0].descending else "max"
+        # A latest value rises along rising times, and falls along falling ones.
+        latest = "min" if step.order[0].descending else "max"
+        function = "sum" if step.function is Function.SUM else latest
         current = "" if step.current else "current=f "
         self.lines.append(f"| streamstats {current}{function}({column}) AS {step.name}{_by(step.by)}")
 

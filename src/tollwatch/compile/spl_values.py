@@ -1,8 +1,8 @@
-"""SPL: literals, field names and the source's fields as eval expressions.
+r"""SPL: literals, field names and the source's fields as eval expressions.
 
 Splunk Search Reference, "eval", "Comparison and Conditional functions"; Splunk Search Manual, "Quotes and escaping
 characters". Two rules keep a rule's text inside its quotes: only characters that mean nothing to SPL are written as
-they are, and all others stand in a regular expression as ``\\xHH``.
+they are, and all others stand in a regular expression as ``\xHH``.
 """
 
 from __future__ import annotations

@@ -153,8 +153,10 @@ class OrElse:
 
 
 class Edge(StrEnum):
-    """The times of a scheduled run. START: the first time that is looked at. END: the run less the ingest delay; later
-    events are ignored. FRESH: END less the interval; an episode is reported where its first hit is later than this.
+    """The times of a scheduled run.
+
+    START: the first time that is looked at. END: the run less the ingest delay; later events are ignored. FRESH: END
+    less the interval; an episode is reported where its first hit is later than this.
     """
 
     START = "start"
@@ -253,7 +255,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Ties:
-    """For each row, the function (not LATEST) over all rows that equal it in ``by``; it may have the name of a column."""
+    """For each row, the function (not LATEST) over all rows that equal it in ``by``; ``name`` may exist already."""
 
     name: str
     function: Function

@@ -13,13 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tollwatch.evaluate.numbers import Mask
-from tollwatch.logs.values import text_values
+from tollwatch.logs.values import double_texts, text_values
 
 Codes = npt.NDArray[np.integer]
 Values: TypeAlias = "pa.Array | pa.ChunkedArray"
 _MICRO_DIGITS = 6
 _SAMPLE = 4096
-_WHOLE = 2**53  # up to here every whole double is printed as the integer it is
 
 
 # Not slotted: what is derived from the values is computed once, when it is first asked for.
@@ -74,7 +73,7 @@ class Column:
         if self.money and pa.types.is_integer(self.type):
             return by_distinct(self.values, _dollar_texts)
         if pa.types.is_floating(self.type):
-            return _double_texts(self.values)
+            return double_texts(self.values)
         try:
             return text_values(self.values)
         except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # a kind of value that has no text
@@ -148,13 +147,6 @@ def _encoded(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
     values = coded.chunk(0).dictionary if coded.num_chunks else pa.array([], coded.type.value_type)
     chunks = [pc.fill_null(chunk.indices.cast(pa.int32()), -1).to_numpy() for chunk in coded.chunks]
     return values, np.concatenate([np.zeros(0, np.int32), *chunks])
-
-
-def _double_texts(values: Values) -> Values:
-    doubles = values.cast(pa.float64())
-    whole = pc.and_(pc.equal(doubles, pc.round(doubles)), pc.less(pc.abs(doubles), _WHOLE))
-    integers = pc.if_else(whole, doubles, None).cast(pa.int64()).cast(pa.string())
-    return pc.coalesce(integers, values.cast(pa.string()))
 
 
 def _dollar_texts(values: pa.Array) -> pa.Array:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from tollwatch.diagnostics import closest
@@ -25,6 +26,9 @@ from tollwatch.logs.records import Index, Kinds, Raw, from_mappings
 from tollwatch.logs.schema import FIELDS, FieldType
 from tollwatch.logs.tabular import flatten, read_json, read_parquet
 from tollwatch.logs.times import to_microseconds
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BLOCK_BYTES = 32 << 20
 
@@ -144,12 +148,22 @@ def _arrow(series: pd.Series, name: str, kinds: Kinds, lines: Index) -> pa.Array
         return kinds.column(name, [None if value is pd.NA else value for value in series], lines)
 
 
+_AHEAD = 3  # blocks that may wait; as many as are read while a program's modules are still loaded
+
+
 def ahead(blocks: Iterator[Events]) -> Iterator[Events]:
-    """The same blocks; while one is used, the next is made in a thread."""
-    with ThreadPoolExecutor(1, "read") as thread:
-        pending = thread.submit(next, blocks, None)
-        while (block := pending.result()) is not None:
-            pending = thread.submit(next, blocks, None)
+    """The same blocks, made in a thread while earlier ones are used. It starts at once, not at the first block."""
+    thread = ThreadPoolExecutor(1, "read")
+    pending = deque(thread.submit(next, blocks, None) for _ in range(_AHEAD))
+    return _taken(thread, pending, blocks)
+
+
+def _taken(
+    thread: ThreadPoolExecutor, pending: deque[Future[Events | None]], blocks: Iterator[Events]
+) -> Iterator[Events]:
+    with thread:
+        while (block := pending.popleft().result()) is not None:
+            pending.append(thread.submit(next, blocks, None))
             yield block
 
 
@@ -189,6 +203,8 @@ class _Former:
             kept = pa.array(valid)
             columns = {name: column.filter(kept) for name, column in columns.items()}
             time, lines = time[valid], lines[valid]
+        import pandas as pd  # a fifth of a second, better spent while others parse
+
         frame = pd.DataFrame(
             {name: pd.arrays.ArrowExtensionArray(column) for name, column in columns.items()},
             index=pd.RangeIndex(len(time)), copy=False,

@@ -47,7 +47,8 @@ def _numpy(values: pa.ChunkedArray) -> tuple[Index, Mask]:
 def _epoch(values: pa.ChunkedArray) -> tuple[Index, Mask]:
     if pa.types.is_integer(values.type):
         whole, valid = _numpy(values.cast(pa.int64(), safe=False))
-        return _scaled_integers(whole), valid
+        # An unsigned number beyond int64 wraps, and the least int64 has no absolute value: neither is a time.
+        return _scaled_integers(whole), valid & (np.abs(whole) >= 0) & ((whole >= 0) | (values.type != pa.uint64()))
     numbers = pc.fill_null(values.cast(pa.float64()), np.nan).to_numpy()
     valid = np.isfinite(numbers) & (np.abs(np.nan_to_num(numbers)) < 9e18)
     safe = np.where(valid, numbers, 0.0)

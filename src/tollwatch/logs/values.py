@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 
+_WHOLE = 2**53
 # At most 18 digits fit int64 whatever they are.
 _INTEGER = r"^-?[0-9]{1,18}$"
 NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
@@ -36,9 +39,19 @@ def text_values(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArra
         return values
     if pa.types.is_list(type_):
         return pc.binary_join(values.cast(pa.list_(pa.string())), ",")
+    if pa.types.is_floating(type_):
+        return double_texts(values)
     if pa.types.is_timestamp(type_):
         return pc.strftime(values, format="%Y-%m-%dT%H:%M:%SZ")
     return values.cast(pa.string())
+
+
+def double_texts(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Doubles as text: whole ones up to 2**53 as the integers they are, without exponent or fraction."""
+    doubles = values.cast(pa.float64())
+    whole = pc.and_(pc.equal(doubles, pc.round(doubles)), pc.less(pc.abs(doubles), _WHOLE))
+    integers = pc.if_else(whole, doubles, None).cast(pa.int64()).cast(pa.string())
+    return pc.coalesce(integers, values.cast(pa.string()))
 
 
 def number_values(values: pa.Array) -> tuple[Array, Mask]:

@@ -49,8 +49,9 @@ _PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$|[^\\$\[]+|.", re.DOTALL)
 
 
 def strict_end(pattern: str, end: str) -> str:
-    r"""``$`` as the mark of the very end (``\Z`` in Python, ``\z`` in PCRE), since theirs matches before a last
-    newline too, and RE2's does not.
+    r"""``$`` as the mark of the very end (``\Z`` in Python, ``\z`` in PCRE).
+
+    Theirs matches before a last newline too, and RE2's does not.
     """
     return "".join(end if part == "$" else part for part in _PART.findall(pattern))
 

@@ -181,6 +181,8 @@ class RuleSet:
             for reference in (rule.header.key, rule.header.name, rule.header.id):
                 if reference:
                     index.setdefault(reference, rule)
+            if rule.header.id:
+                index.setdefault(_bare(rule.header.id), rule)
         object.__setattr__(self, "_index", index)
 
     def __iter__(self) -> Iterator[Rule]:
@@ -190,5 +192,10 @@ class RuleSet:
         return len(self.rules)
 
     def get(self, reference: str) -> Rule | None:
-        """The rule with this key, name or id; None where there is none."""
-        return self._index.get(reference)
+        """The rule with this key, name or id (in any case, with hyphens or without); None where there is none."""
+        return self._index.get(reference) or self._index.get(_bare(reference))
+
+
+def _bare(identifier: str) -> str:
+    """An id in the one way in which it is looked up. Names keep their case: they are told apart by it."""
+    return f"id:{identifier.replace('-', '').lower()}"
