@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 # The verb below has the name of a package. Loaded before it, the package cannot take the verb's place later.
 from tollwatch import evaluate as _package  # noqa: F401
+from tollwatch.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from tollwatch.diagnostics import Diagnostic
     from tollwatch.evaluate.run import Outcome
     from tollwatch.sigma.model import RuleSet
-
-__version__ = "0.1.0"
 
 __all__ = ["__version__", "check", "evaluate", "load", "run_cases"]
 
@@ -33,7 +32,7 @@ def load(paths: Sequence[str | Path] | None = None, settings: Settings | None = 
     Raises:
         ConfigurationError: rules.toml cannot be used.
     """
-    from tollwatch.cases.run import load_rules
+    from tollwatch.cases.rules import load_rules
     from tollwatch.config import load_settings
 
     return load_rules(load_settings() if settings is None else settings, paths)

@@ -166,7 +166,8 @@ def _lacking(path: Path, file: CaseFile) -> str | None:
 
 def _runner(session: pytest.Session, settings: Settings) -> Runner:
     """The runner of a repository: its rules are loaded once a session."""
-    from tollwatch.cases.run import Runner, load_rules
+    from tollwatch.cases.rules import load_rules
+    from tollwatch.cases.run import Runner
 
     runners = session.stash.setdefault(_RUNNERS, {})
     root = settings.root.resolve()

@@ -16,7 +16,7 @@ from typing import assert_never
 from tollwatch.cases.expand import expand
 from tollwatch.cases.model import Case, LogFile, Step
 from tollwatch.cases.read import find_case_files, read_cases
-from tollwatch.cases.run import load_rules
+from tollwatch.cases.rules import load_rules
 from tollwatch.config import read_settings
 from tollwatch.evaluate.alerts import Alert
 from tollwatch.evaluate.run import run

@@ -12,7 +12,8 @@ from tollwatch.attack.tables import ATLAS, ATTACK
 from tollwatch.attack.tags import atlas_techniques, attack_tactics, attack_techniques
 from tollwatch.cases.read import find_case_files, read_cases
 from tollwatch.cases.result import Status
-from tollwatch.cases.run import load_rules, run_cases
+from tollwatch.cases.rules import load_rules
+from tollwatch.cases.run import run_cases
 from tollwatch.config import read_settings
 from tollwatch.lint import lint
 from tollwatch.logs.profile import load_profile

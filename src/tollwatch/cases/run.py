@@ -6,7 +6,7 @@ CAS009 a rule that is not there, CAS010 a detection without a case that fires or
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,29 +16,18 @@ from tollwatch.cases.keyword import Chooser, compile_keyword
 from tollwatch.cases.model import Case, CaseFile, Step
 from tollwatch.cases.read import find_case_files, read_cases
 from tollwatch.cases.result import CaseResult, Status
+from tollwatch.cases.rules import load_rules
 from tollwatch.config import Settings, load_settings
 from tollwatch.diagnostics import Diagnostic, Severity, closest, in_order
 from tollwatch.errors import ConfigurationError, RuleError, TollwatchError
-from tollwatch.logs.schema import FIELDS
 
 if TYPE_CHECKING:  # pandas and pySigma are loaded when the first case runs
     from tollwatch.logs.profile import Profile
     from tollwatch.plan.nodes import Node, Plan
     from tollwatch.sigma.model import RuleSet
 
-KNOWN_FIELDS: Mapping[str, frozenset[str]] = {"ai_api": frozenset(FIELDS)}
-"""The fields that rules of a log source's category may name."""
-
 _LOOKED_THROUGH = 1 << 20
 """The largest rule file, in bytes, that a missing rule is looked for in."""
-
-
-def load_rules(settings: Settings, paths: Sequence[str | Path] | None = None) -> RuleSet:
-    """The rules of a repository (or of ``paths``), with the placeholders of its settings and the canonical fields."""
-    from tollwatch.sigma.load import load
-
-    chosen = settings.rules if paths is None else paths
-    return load(chosen, placeholders=settings.placeholders, known_fields=KNOWN_FIELDS)
 
 
 def run_cases(

@@ -10,11 +10,14 @@ import orjson
 import typer
 
 from tollwatch.cli import render, repository
-from tollwatch.cli.options import Quiet, RulesOption, TextOrJson
+from tollwatch.cli.options import ProfileOption, Quiet, RulesOption, TextOrJson
 
 if TYPE_CHECKING:
     from tollwatch.config import Settings
+    from tollwatch.plan.nodes import Node
     from tollwatch.sigma.model import Header, RuleSet
+
+Grades = dict[str, str]
 
 _TECHNIQUE = re.compile(r"attack\.(t\d{4}(?:\.\d{3})?)", re.IGNORECASE)
 _ATLAS = re.compile(r"atlas\.(aml\.t\d{4}(?:\.\d{3})?)", re.IGNORECASE)
@@ -22,21 +25,38 @@ _ATLAS = re.compile(r"atlas\.(aml\.t\d{4}(?:\.\d{3})?)", re.IGNORECASE)
 
 def list_rules(
     rules: RulesOption = None,
+    profile: ProfileOption = None,
     output_format: Annotated[TextOrJson, typer.Option("--format", help="For people or programs.")] = TextOrJson.TEXT,
     quiet: Quiet = False,
 ) -> int:
-    """List the detections: name, level, ATT&CK, and how many cases each has."""
+    """List the detections: name, level, ATT&CK, how many cases each has, and how faithful its query is by language."""
     settings, found = repository.settings_and_rules(rules)
     plan, mistakes = repository.chosen_plan(found, None)
     unusable = repository.report_rules((*found.diagnostics, *mistakes), quiet)
     cases = _case_counts(settings, found)
-    records = [_record(node.header, cases[node.header.key]) for node in plan.detections]
+    grades = _grades(plan.detections, profile or settings.profile, settings)
     if output_format is TextOrJson.JSON:
+        records = [_record(node.header, cases[node.header.key], grades[node.header.key]) for node in plan.detections]
         render.out(orjson.dumps(records, option=orjson.OPT_INDENT_2).decode())
     else:
-        header = ("name", "level", "status", "att&ck", "cases", "title")
-        render.table(header, [_row(node.header, cases[node.header.key]) for node in plan.detections])
+        targets = tuple(next(iter(grades.values()), {}))
+        header = ("name", "level", "status", "att&ck", "cases", *targets, "title")
+        rows = [_row(node.header, cases[node.header.key], grades[node.header.key]) for node in plan.detections]
+        render.table(header, rows)
     return 2 if unusable else 0
+
+
+def _grades(nodes: tuple[Node, ...], profile: str, settings: Settings) -> dict[str, Grades]:
+    """For each detection the grade of its query in each language, as compiled for the profile."""
+    from tollwatch.compile.model import Options
+    from tollwatch.compile.registry import compile_node, languages
+    from tollwatch.logs.profile import load_profile
+
+    form, known = load_profile(profile, settings.profiles), languages()
+    return {
+        node.header.key: {target.name: str(compile_node(node, target, form, Options()).grade) for target in known}
+        for node in nodes
+    }
 
 
 def _case_counts(settings: Settings, rules: RuleSet) -> Counter[str]:
@@ -53,7 +73,7 @@ def _case_counts(settings: Settings, rules: RuleSet) -> Counter[str]:
     return counts
 
 
-def _record(header: Header, cases: int) -> dict[str, object]:
+def _record(header: Header, cases: int, grades: Grades) -> dict[str, object]:
     return {
         "name": header.name,
         "id": header.id,
@@ -64,7 +84,7 @@ def _record(header: Header, cases: int) -> dict[str, object]:
         "atlas": _identifiers(header, _ATLAS),
         "file": header.path,
         "cases": cases,
-        "targets": {},
+        "targets": grades,
     }
 
 
@@ -72,6 +92,6 @@ def _identifiers(header: Header, pattern: re.Pattern[str]) -> list[str]:
     return [match[1].upper() for tag in header.tags if (match := pattern.fullmatch(tag))]
 
 
-def _row(header: Header, cases: int) -> tuple[str, ...]:
+def _row(header: Header, cases: int, grades: Grades) -> tuple[str, ...]:
     techniques = " ".join([*_identifiers(header, _TECHNIQUE), *_identifiers(header, _ATLAS)])
-    return header.key, header.level or "", header.status or "", techniques, str(cases), header.title
+    return header.key, header.level or "", header.status or "", techniques, str(cases), *grades.values(), header.title

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tollwatch.cases.run import load_rules
+from tollwatch.cases.rules import load_rules
 from tollwatch.cli import render
 from tollwatch.config import Settings, load_settings
 from tollwatch.diagnostics import Diagnostic, Severity, closest

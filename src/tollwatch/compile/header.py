@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tollwatch import __version__
 from tollwatch.compile.model import Query
 from tollwatch.plan.nodes import Cidr, Node
 from tollwatch.plan.walk import leaves, searches
+from tollwatch.version import __version__
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"))
 

@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from tollwatch.diagnostics import closest
 from tollwatch.errors import UsageError
-from tollwatch.logs.csv_rows import read_csv
 from tollwatch.logs.embedded import Embedded
 from tollwatch.logs.files import STDIN, Stream, expand, format_of
 from tollwatch.logs.issues import Issues
@@ -24,7 +23,6 @@ from tollwatch.logs.normalise import Normaliser, encoded, whole
 from tollwatch.logs.profile import NONE, Carrier, Profile
 from tollwatch.logs.records import Index, Kinds, Raw, from_mappings
 from tollwatch.logs.schema import FIELDS, FieldType
-from tollwatch.logs.tabular import flatten, read_json, read_parquet
 from tollwatch.logs.times import to_microseconds
 
 if TYPE_CHECKING:
@@ -87,10 +85,16 @@ class Log:
     def _raw(self, stream: Stream, paths: tuple[str, ...] | None) -> Iterator[Raw]:
         match format_of(stream):
             case "parquet":
+                from tollwatch.logs.tabular import read_parquet
+
                 yield from read_parquet(stream, paths, self._issues)
             case "csv":
+                from tollwatch.logs.csv_rows import read_csv
+
                 yield from read_csv(stream, paths, self._issues, self.block_bytes)
             case "json":
+                from tollwatch.logs.tabular import read_json
+
                 yield from read_json(stream, paths, self._issues)
             case _:
                 yield from read_jsonl(stream, paths, self._issues, self.block_bytes)
@@ -135,6 +139,8 @@ def from_records(
 
 def from_frame(frame: pd.DataFrame, profile: Profile, *, name: str = "<frame>", timestamp: str | None = None) -> Events:
     """A DataFrame of raw columns (of any dtype) as events; each row's line is its number from 1."""
+    from tollwatch.logs.tabular import flatten
+
     lines = np.arange(1, len(frame) + 1)
     kinds = Kinds(name, Issues())
     table = pa.table({str(label): _arrow(frame[label], str(label), kinds, lines) for label in frame.columns})
