@@ -42,6 +42,7 @@ def generate(events: int, folder: Path) -> Path:
     """A log of that many simulated events."""
     log = folder / f"{events}.jsonl"
     subprocess.run([sys.executable, str(HERE / "generate_events.py"), str(events), "-o", str(log)], check=True)
+    os.sync()  # or the first runs would share the machine with the writing of the log
     return log
 
 

@@ -257,3 +257,14 @@ def test_hits_without_a_group_are_told_of_on_request(here: Path, capsys: pytest.
 def test_a_rule_is_found_by_its_id_in_any_spelling(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "run", "log.jsonl", "--rule", RULE_ID.replace("-", "").upper(), "--format", "jsonl")
     assert (code, json.loads(out)["rule"]) == (0, "many_refusals")
+
+
+def test_quiet_cases_speak_only_where_one_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(capsys, "init", "-q")
+    assert run(capsys, "test", "-q")[:2] == (0, "")
+    Path("rules/none.yml").write_text(RULE, encoding="utf-8")
+    code, out, _ = run(capsys, "test", "-q")
+    assert (code, "CAS010 the detection many_refusals has no cases" in out) == (1, True)

@@ -87,13 +87,10 @@ def run(
 def _open(
     sources: list[tuple[Profile, list[str]]], nodes: tuple[Node, ...], timestamp: str | None, strict: bool
 ) -> list[Log]:
-    import pyarrow as pa
-
+    from tollwatch.cli.memory import keep_pages
     from tollwatch.logs.read import open_logs
 
-    # Blocks come and go by the hundred megabytes. The C library's allocator keeps their pages; Arrow's own gives them
-    # back to the system and faults them in again, which costs a tenth of the time.
-    pa.set_memory_pool(pa.system_memory_pool())
+    keep_pages()
     needed = repository.needed_fields(nodes)
     return [open_logs(paths, profile, fields=needed, timestamp=timestamp, strict=strict) for profile, paths in sources]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tollwatch.cli import render, repository
-from tollwatch.cli.options import ProfileOption, RulesOption, Verbose
+from tollwatch.cli.options import ProfileOption, Quiet, RulesOption, Verbose
 from tollwatch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def run_cases(
     output_format: Annotated[
         ResultFormat, typer.Option("--format", help="How results are printed.")
     ] = ResultFormat.TEXT,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
     """Run the cases; a case that fails shows how near its rule came."""
@@ -48,7 +49,8 @@ def run_cases(
     results = run(settings, paths=paths or None, rules=found, keyword=keyword, profile=profile)
     if not results:
         raise UsageError("there are no cases here", "write some with: rules new NAME")
-    render.out(_text(results, output_format, verbose))
+    if not quiet or output_format is not ResultFormat.TEXT or exit_code(results):
+        render.out(_text(results, output_format, verbose))
     return exit_code(results)
 
 

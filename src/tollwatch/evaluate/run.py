@@ -27,6 +27,7 @@ class Outcome:
     left_out: tuple[tuple[str, int], ...]
 
 
+_MANY = 50_000  # kept events
 _THREADS = 2  # more would fight over memory: what takes time is sorting and gathering large arrays
 
 
@@ -35,15 +36,25 @@ def run(plan: Plan, blocks: Iterable[Events]) -> Outcome:
     kept = keep(plan.detections, blocks)
     found: list[Alert] = []
     left_out: dict[str, int] = {}
-    # numpy leaves Python's lock while it sorts and gathers, so that threads help.
-    with ThreadPoolExecutor(_THREADS, "evaluate") as pool:
-        for alerts, lacking in pool.map(lambda group: _evaluate(group, kept), _apart(plan.detections)):
-            found += alerts
-            left_out |= lacking
+    for alerts, lacking in _evaluated(_apart(plan.detections), kept):
+        found += alerts
+        left_out |= lacking
     found.sort(key=lambda alert: (alert.triggered_at, alert.rule, alert.entity))
     order = {part.header.key: None for node in plan.detections for part in nodes(node)}
     told = ((key, left_out[key]) for key in order if left_out.get(key))
     return Outcome(tuple(found), kept.seen, tuple(told))
+
+
+def _evaluated(groups: Sequence[Sequence[Node]], kept: Kept) -> Iterator[tuple[list[Alert], dict[str, int]]]:
+    """What each group of detections finds, over many events in threads.
+
+    They help since numpy leaves Python's lock while it sorts and gathers.
+    """
+    if len(kept.time) < _MANY:
+        yield from (_evaluate(group, kept) for group in groups)
+        return
+    with ThreadPoolExecutor(_THREADS, "evaluate") as pool:
+        yield from pool.map(lambda group: _evaluate(group, kept), groups)
 
 
 def _evaluate(detections: Sequence[Node], kept: Kept) -> tuple[list[Alert], dict[str, int]]:

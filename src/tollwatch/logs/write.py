@@ -20,16 +20,17 @@ def to_raw(records: Sequence[Mapping[str, object]], profile: Profile) -> list[di
     Raises:
         UsageError: a field that the profile lacks, or a value that it cannot carry.
     """
-    return [_record(record, profile) for record in records]
-
-
-def _record(record: Mapping[str, object], profile: Profile) -> dict[str, object]:
     if profile.name == NONE:
-        return dict(record)
+        return [dict(record) for record in records]
+    carriers = {carrier.field: carrier for carrier in profile.carriers}
+    return [_record(record, profile, carriers) for record in records]
+
+
+def _record(record: Mapping[str, object], profile: Profile, carriers: Mapping[str, Carrier]) -> dict[str, object]:
     _refuse_absent(record, profile)
     raw: dict[str, object] = {}
     for name, value in record.items():
-        carrier = profile.carrier(name)
+        carrier = carriers.get(name)
         if carrier is None:
             raise UsageError(f"the profile {profile.name} has no {name}, so that no log of it can be written with one")
         if name == "timestamp" and isinstance(value, int):
