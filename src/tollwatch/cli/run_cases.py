@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -46,7 +47,9 @@ def run_cases(
     from tollwatch.cases.run import run_cases as run
 
     settings, found = repository.settings_and_rules(rules)
-    results = run(settings, paths=paths or None, rules=found, keyword=keyword, profile=profile)
+    results = run(
+        settings, paths=paths or None, rules=found, keyword=keyword, profile=profile, processes=os.cpu_count() or 1
+    )
     if not results:
         raise UsageError("there are no cases here", "write some with: rules new NAME")
     if not quiet or output_format is not ResultFormat.TEXT or exit_code(results):
