@@ -35,19 +35,11 @@ def told(alert: Alert, gives: tuple[str, ...]) -> dict[str, Any]:
 
 def shown(row: Mapping[str, Any], gives: tuple[str, ...]) -> dict[str, Any]:
     return {
-        "entity": {name: text(value) for name, value in row["entity"].items()},
+        "entity": {name: programs.key_text(value) for name, value in row["entity"].items()},
         "triggered_at": row["triggered_at"],
         **{name: row[name] for name in gives if name != "peak"},
         "peak": None if row["peak"] is None else f"{float(Fraction(row['peak'])):.12g}",
     }
-
-
-def text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
 
 
 def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

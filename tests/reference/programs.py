@@ -20,7 +20,7 @@ Matches = Callable[[Predicate, int], bool]
 def run(program: Program, log: Sequence[Event], matches: Matches, bounds: Mapping[str, int] | None = None) -> list[Row]:
     """The rows of the result. ``matches`` tells whether the event of that number matches; times are µs."""
     rows = _base(program, log, matches)
-    machine = _Machine({c.name: Fraction(c.value) for c in program.constants}, dict(bounds or {}))
+    machine = Machine({c.name: Fraction(c.value) for c in program.constants}, dict(bounds or {}))
     for step in program.steps:
         rows = machine.step(step, rows)
     return [_shown(program, row) for row in rows]
@@ -71,7 +71,7 @@ def _take(column: steps.BaseColumn, value: Any, row: Row, totals: Row) -> None:
             assert_never(column.take)
 
 
-class _Machine:
+class Machine:
     def __init__(self, constants: Mapping[str, Fraction], bounds: Mapping[str, int]) -> None:
         self.constants = constants
         self.bounds = bounds
@@ -199,3 +199,12 @@ def _grouped(rows: list[Row], by: Sequence[str]) -> dict[tuple[Any, ...], list[R
 def _key(row: Row, by: Sequence[str]) -> tuple[Any, ...]:
     # True and 1 are equal in Python; texts of two types never meet here.
     return tuple((type(row[name]) is bool, row[name]) for name in by)
+
+
+def key_text(value: Any) -> str:
+    """A group-by value as an alert shows it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

@@ -25,6 +25,7 @@ from tollwatch.plan.nodes import (
     Sequence,
     Window,
 )
+from tollwatch.sigma.model import Op, Threshold
 
 Correlation = Aggregate | Sequence
 
@@ -161,6 +162,13 @@ def searches_of(node: Node) -> tuple[Search, ...]:
             return tuple(search for part in node.inputs for search in searches_of(part.node))
         case _:
             assert_never(node)
+
+
+def looks_down(node: Correlation) -> bool:
+    """Whether every bound is lt or lte: the peak is then the smallest value."""
+    if isinstance(node, Sequence) or not isinstance(node.condition, Threshold):
+        return False
+    return all(op in {Op.LT, Op.LTE} for op, _ in node.condition.bounds)
 
 
 class Names:

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from tollwatch.compile.calendars import calendar
 from tollwatch.compile.draft import EVENTS, MICRO, ONE, TIME, ZERO, Draft, every
-from tollwatch.compile.outline import Correlation, correlations, is_calendar
+from tollwatch.compile.outline import Correlation, correlations, is_calendar, looks_down
 from tollwatch.compile.sliding import ordered, sweep, together
 from tollwatch.compile.steps import (
     Base,
@@ -37,7 +37,6 @@ from tollwatch.compile.steps import (
     Take,
 )
 from tollwatch.plan.nodes import Aggregate, Measure, Search, Sequence
-from tollwatch.sigma.model import Op, Threshold
 
 
 def program(root: Correlation, *, scheduled: bool) -> Program:
@@ -177,13 +176,8 @@ def _aggregates(draft: Draft, first: Scalar, hit: Scalar) -> tuple[tuple[str, Fu
             value = Operation(Binary.OVER, value, Ref(draft.column(node, "known")))
         kind = Kind.NUMBER if node.measure is Measure.AVERAGE else Kind.WHOLE
         best = Choose(hit, value, Missing(kind))
-        found.append(("peak", Function.MIN if _looks_down(node) else Function.MAX, best))
+        found.append(("peak", Function.MIN if looks_down(node) else Function.MAX, best))
     return tuple(found)
-
-
-def _looks_down(node: Aggregate) -> bool:
-    """Whether every bound is lt or lte: the peak is then the smallest value."""
-    return isinstance(node.condition, Threshold) and all(op in {Op.LT, Op.LTE} for op, _ in node.condition.bounds)
 
 
 def _peak(draft: Draft) -> tuple[str | None, int]:
