@@ -33,7 +33,7 @@ def _base(made: Hopping, event: Mapping[str, Any], at: int, matches: Matches) ->
         if not any(matches(search.predicate, at) for search in part.searches):
             continue
         t = event["timestamp"] // 1000
-        row: Row = {"part": part.name, "t": t, "first_seen": t, "events": 1, **every}
+        row: Row = {"part": part.name, "t": t, "earliest": t, "events": 1, **every}
         for column, field in part.columns:
             value = event.get(field)
             if column in units:
@@ -95,9 +95,9 @@ def _passed(passing: Passing | None, parts: Sequence[str], by: Sequence[str], ro
     for row in others:
         one = {"part": row["part"], "t": row["t"], "window": None, **{name: row.get(name) for name in kept}}
         same = found.setdefault(
-            _key(one, list(one)), {**one, "first_seen": row["first_seen"], **({"events": 0} if passing.weighs else {})}
+            _key(one, list(one)), {**one, "earliest": row["earliest"], **({"events": 0} if passing.weighs else {})}
         )
-        same["first_seen"] = min(same["first_seen"], row["first_seen"])
+        same["earliest"] = min(same["earliest"], row["earliest"])
         if passing.weighs:
             same["events"] += row["events"]
     yield from found.values()
@@ -111,7 +111,7 @@ def _judged(stage: hopping.Judge, group: list[Row]) -> Iterator[Row]:
         row[name] = machine.value(value, row)
     if machine.holds(stage.condition, row):
         end = None if stage.span is None else (group[0]["window"] + 1) * stage.span
-        yield {**row, "t": row["last"] if end is None else end, "events": 1}
+        yield {**row, "t": row["latest"] if end is None else end, "events": 1}
 
 
 def _measured(one: Measured, group: list[Row]) -> Any:
@@ -150,13 +150,13 @@ def _followed(stage: hopping.Follow, rows: list[Row]) -> Iterator[Row]:
     found: list[Row] = []
     for group in _groups(stage.parts, stage.by, rows):
         starts = [row["t"] for row in group if row["part"] == first]
-        begins = min(row["first_seen"] for row in group)
+        begins = min(row["earliest"] for row in group)
         for row in group:
             if row["part"] in rest and starts and row["t"] > min(starts):
                 kept = {name: row.get(name) for name in (*stage.by, *stage.carried)}
                 part = row["part"] if stage.into is None else stage.into
                 found.append(
-                    {**kept, "part": part, "t": row["t"], "first_seen": begins, "window": row["window"], "events": 1}
+                    {**kept, "part": part, "t": row["t"], "earliest": begins, "window": row["window"], "events": 1}
                 )
     if not stage.unique:
         yield from found

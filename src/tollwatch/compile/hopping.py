@@ -27,10 +27,12 @@ _MOST_WINDOWS = 240
 class Part:
     """The rows that feed one correlation in one way: an event enters where it matches one of the searches.
 
+    ``flag``: a name for that; the same for the same searches.
     ``columns``: (column, field) pairs of what is read off its events; ``keys`` are columns that must have a value.
     """
 
     name: str
+    flag: str
     searches: tuple[Search, ...]
     columns: tuple[tuple[str, str], ...]
     keys: tuple[str, ...]
@@ -110,14 +112,12 @@ class Measured:
 class Passing:
     """What becomes of rows that wait for a later correlation: they stay, and equal ones are put together.
 
-    ``columns`` are those they need, ``cleared`` those of them that rows of the group lose. ``weighs``: ``events`` says
-    how many rows each stands for, and ``weighed`` whether it did before.
+    ``columns`` are those they need; rows of the group lose them. ``weighs``: the column ``events`` then says how many
+    events each stands for.
     """
 
     columns: tuple[str, ...] = ()
-    cleared: tuple[str, ...] = ()
     weighs: bool = False
-    weighed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,15 +31,16 @@ from tollwatch.compile.hopping import (
 from tollwatch.compile.model import Refused
 from tollwatch.compile.outline import Correlation, correlations, exclusive, is_calendar, looks_down
 from tollwatch.compile.sliding import added
-from tollwatch.compile.steps import Binary, Int, Operation, Ref, Scalar, Unless
+from tollwatch.compile.steps import All, Binary, Int, Operation, Ref, Scalar, Unless
 from tollwatch.logs.schema import FIELDS, FieldType
 from tollwatch.plan.nodes import Aggregate, Column, GroupValue, Input, Measure, Search, Sequence
 from tollwatch.sigma.model import Op, Threshold
 
-LAST, FIRST, EVENTS = "last", "first_seen", "events"
+LAST, FIRST, EVENTS = "latest", "earliest", "events"
 _RESERVED = (
     "t", "part", "slide", "window", "waiting", "node", "row", "start", LAST, FIRST, EVENTS,
-    "fresh_after", "triggered_at", "last_seen", "hits", "peak", "before", "window_start", "window_end",
+    "fresh_after", "triggered", "ended", "begins", "before", "window_start", "window_end",
+    "first_seen", "triggered_at", "last_seen", "hits", "peak",
 )  # fmt: skip
 _COUNTED = (Measure.EVENTS, Measure.SUM, Measure.AVERAGE, Measure.MEDIAN, Measure.PERCENTILE)
 _SUMMED = (Measure.SUM, Measure.AVERAGE, Measure.MEDIAN, Measure.PERCENTILE)
@@ -103,7 +104,7 @@ class _Stages:
     def _need(self, node: Correlation) -> None:
         """Which fields are read off the events that the hits of each input carry."""
         own = self.needs.setdefault(node, ())
-        if own and not isinstance(node, Sequence):
+        if own and not (isinstance(node, Sequence) and len(node.inputs) > 1):
             raise Refused(
                 f"{node.header.key}: {', '.join(own)} of the events that its hits carry",
                 "windows of ES|QL keep no single hits", "add the field to its group-by, or target spl or kql",
@@ -117,7 +118,7 @@ class _Stages:
 
     def keeps_rows(self, node: Correlation) -> bool:
         """Whether each hit stays a row: of an order, where its event is read, or where it is a correlation's."""
-        if not isinstance(node, Sequence):
+        if not isinstance(node, Sequence) or len(node.inputs) == 1:
             return False
         return bool(self.needs[node]) or not isinstance(node.inputs[-1].node, Search)
 
@@ -146,7 +147,8 @@ class _Stages:
         taken = {part.name for part in self.parts}
         name = wanted if wanted not in taken else self.draft.names.give(f"{wanted}_for_{self.draft.called[node]}")
         keys = tuple(self.column(name) for name in node.group_by)
-        self.parts.append(Part(name, searches, columns, keys))
+        flag = self.draft.flag(searches[0]) if len(searches) == 1 else f"is_{name}"
+        self.parts.append(Part(name, flag, searches, columns, keys))
         self.feeds.setdefault(node, {})[name] = numbers
         self.waiting[name] = tuple(dict.fromkeys(column for column, _ in columns))
 
@@ -288,7 +290,7 @@ class _Stages:
         columns = tuple(dict.fromkeys(name for needed in self.waiting.values() for name in needed if name not in by))
         counting = (node for node in self.feeds if set(self.feeds[node]) & set(self.waiting))
         weighs = any(isinstance(node, Aggregate) and node.measure in _COUNTED for node in counting)
-        passing = Passing(columns, columns, weighs, self.weighed)
+        passing = Passing(columns, weighs)
         self.weighed = self.weighed or weighs
         return passing
 
@@ -300,6 +302,9 @@ class _Stages:
         parts = tuple(names[number] for number in range(len(node.inputs)))
         into = self.draft.called[node]
         carried = tuple(self._value(node, name) for name in self.needs[node])
+        if len(parts) == 1:
+            measured = (Measured(FIRST, Function.MIN, (FIRST,)), Measured(LAST, Function.MAX, ("t",)))
+            self.stages.append(Judge(into, parts, by, measured, (), (), All(()), None, self._passing(by)))
         # Rows of a correlation's hits keep its group-by values; what nobody reads goes.
         for at in range(len(parts) - 1):
             final = at == len(parts) - 2
@@ -388,7 +393,10 @@ class _Stages:
     def _rules(self, node: Aggregate) -> tuple[tuple[Measured, ...], Scalar]:
         names = {number: name for name, numbers in self.feeds[node].items() for number in numbers}
         seen = [self.draft.column(node, f"has_{number + 1}") for number in range(len(node.inputs))]
-        measured = tuple(Measured(flag, Function.SEEN, (), names[number]) for number, flag in enumerate(seen))
+        measured = tuple(
+            Measured(flag, Function.SEEN, (), names[number] if len(seen) > 1 else None)
+            for number, flag in enumerate(seen)
+        )
         if isinstance(node.condition, Threshold):
             return measured, self.draft.meets(node, Ref(self.draft.measured(node)), 1)
         return measured, expression(node.condition, seen)

@@ -47,6 +47,7 @@ def _built_in(name: str, title: str, *aliases: str) -> Language:
 LANGUAGES = (
     _built_in("spl", "Splunk's search language", "splunk"),
     _built_in("kql", "Kusto: Microsoft Sentinel, Defender XDR, Azure Data Explorer", "sentinel", "kusto"),
+    _built_in("esql", "Elastic's ES|QL"),
 )
 
 
