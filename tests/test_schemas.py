@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from tollwatch.cases.read import find_case_files, read_cases
 from tollwatch.config import read_settings
 from tollwatch.errors import ConfigurationError, UsageError
-from tollwatch.logs.profile import read_profile
+from tollwatch.logs.profile_yaml import read_profile
 from tollwatch.logs.schema import FIELDS
 from tollwatch.schemas import NAMES, modeline, schema, schema_path, schema_text
 from tollwatch.yaml_tree import Mapping, Node, Scalar, Sequence, parse_tree

@@ -61,7 +61,7 @@ def _beside(settings: Settings, rules: RuleSet) -> list[Diagnostic]:
     from tollwatch.cases.result import CaseResult
     from tollwatch.cases.run import Runner, read_file
     from tollwatch.errors import DiagnosticsError
-    from tollwatch.logs.profile import read_profile
+    from tollwatch.logs.profile_yaml import read_profile
 
     found: list[Diagnostic] = []
     runner = Runner(rules, settings.profiles)

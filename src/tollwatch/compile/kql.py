@@ -12,15 +12,16 @@ from tollwatch.compile.kql_rows import Rows
 from tollwatch.compile.kql_values import Typed
 from tollwatch.compile.model import Grade, Mode, Options, Query, Refused, Schedule, SourceColumn
 from tollwatch.compile.schedule import MINUTE, schedule_of
-from tollwatch.compile.source import Source, source_columns, source_of
+from tollwatch.compile.source import RawColumn, Source, source_columns, source_of
 from tollwatch.compile.steps import BaseColumn, Branch, Constant, Kind, Program, Take, used
 from tollwatch.compile.sweep import program
-from tollwatch.logs.profile import NONE, Profile
+from tollwatch.logs.profile import NONE, Profile, RecordKind
 from tollwatch.plan.nodes import Node, Predicate, Search
 from tollwatch.plan.walk import has_keyword, predicate_fields
 
 TARGET = "kql"
 LEAST_INTERVAL = 5 * MINUTE
+_APART = "10m"  # how far apart the two records of one request may be
 _LIMITS = (
     "a query that runs longer than 10 minutes, or reads more memory than its cluster allows, fails",
     "Sentinel makes at most 150 alerts a run where each row is one",
@@ -45,7 +46,7 @@ def compile_kql(node: Node, profile: Profile, options: Options) -> Query:
         body, gives, limits = writer.program(made), made.gives, made.limits
     query = Query(
         node.header.key, TARGET, profile.name, options.mode, Grade.EXACT, None, None,
-        (*limits, *address_limits(node), *_LIMITS), schedule,
+        (*limits, *address_limits(node), *writer.join_limits(), *_LIMITS), schedule,
         source.setting("table") or "events", source_columns(writer.read()), gives,
     )  # fmt: skip
     lines = [*(f"// {line}" for line in header(node, query)), *writer.declared(), *body]
@@ -60,6 +61,7 @@ class _Writer:
     schedule: Schedule | None
     _columns: dict[SourceColumn, None] = field(default_factory=dict)
     _made: dict[str, Typed] = field(default_factory=dict)
+    _joined: dict[RawColumn, None] = field(default_factory=dict)
     _constants: tuple[Constant, ...] = ()
 
     # ------------------------------------------------------------ fields
@@ -72,6 +74,9 @@ class _Writer:
             return Typed(kql.name(self.source.time), "datetime")
         for raw in carried.raw():
             column, type_ = kql.column_of(raw)
+            if raw.record is not None:
+                self._joined[raw] = None
+                column = f"{self.source.record_setting(raw.record, 'table')}.{column}"
             self._columns[SourceColumn(column, type_, name)] = None
         plain = carried.plain
         value = kql.carried(carried)
@@ -85,6 +90,11 @@ class _Writer:
         for name in names:
             self.field(name)
         return [f"| extend {kql.name(name)} = {value.text}" for name, value in self._made.items()]
+
+    def join_limits(self) -> Iterator[str]:
+        """What the join of other kinds of record rests on."""
+        for kind in self.source.joins(self._joined):
+            yield f"records of the kind {kind.name} join within {_APART} of the request; of one key, the first does"
 
     def read(self) -> Iterator[tuple[str, str, str]]:
         """(column, type, field) of everything read."""
@@ -121,6 +131,43 @@ class _Writer:
     def _table(self) -> str:
         return kql.name(self.source.setting("table") or "events")
 
+    # ------------------------------------------------------------ another kind of record
+
+    def _joins(self) -> list[str]:
+        """The lines that bring in what other kinds of record say of the same request, where it is asked for."""
+        records = self.source.profile.records
+        if records is None:
+            return []
+        main = kql.name(records.kind(records.main).key)
+        lines = []
+        for kind in self.source.joins(self._joined):
+            tops = dict.fromkeys(kql.column_of(column)[0] for column in self._joined if column.record == kind.name)
+            key, time = kql.name(kind.key), kql.name(self.source.time)
+            kept = ", ".join(f"{kql.name(kql.joined(kind.name, top))} = {kql.name(top)}" for top in tops)
+            found = [self._record_table(kind), *(f"| where {text}" for text in self._told(kind))]
+            if self.schedule is not None:
+                found.insert(1, f"| where {time} between ((window_start - {_APART}) .. (window_end + {_APART}))")
+            found += [
+                f"| where isnotempty({key})",
+                f"| summarize arg_min({time}, {', '.join(kql.name(top) for top in tops)}) by {key}",
+                f"| project {key}, {kept}",
+            ]
+            on = key if key == main else f"$left.{main} == $right.{key}"
+            lines += ["| join kind=leftouter (", *(f"    {line}" for line in found), f"  ) on {on}"]
+        return lines
+
+    def _record_table(self, kind: RecordKind) -> str:
+        return kql.name(self.source.record_setting(kind.name, "table"))
+
+    def _told(self, kind: RecordKind) -> Iterator[str]:
+        """What tells the kind's records, save for what its table tells already."""
+        for path, text in kind.where:
+            if text == self.source.record_setting(kind.name, "table"):
+                continue
+            type_ = self.source.profile.raw_type(f"{kind.name}:{path}", None)
+            number = type_ in ("integer", "number")
+            yield f"{kql.path(path)} == {text if number else kql.string(text)}"
+
     # ------------------------------------------------------------ one event
 
     def search(self, node: Search) -> list[str]:
@@ -132,6 +179,7 @@ class _Writer:
             lines[-1] = f"| where {time} > fresh_after and {time} <= window_end"
         return [
             *lines,
+            *self._joins(),
             *fields,
             f"| where {self.predicates().text(node.predicate)}",
             f"| extend first_seen = {time}, triggered_at = {time}, last_seen = {time}, hits = 1, peak = long(null)",
@@ -217,6 +265,7 @@ class _Writer:
         return [
             self._table(),
             *self._scheduled(),
+            *self._joins(),
             *fields,
             *matched,
             *([f"| extend {', '.join(columns)}"] if columns else []),

@@ -175,6 +175,8 @@ def path(text: str) -> str:
 
 def column_of(column: RawColumn) -> tuple[str, str]:
     """The source's own column under a raw one, and its type: a path leads into a dynamic column."""
+    if column.text_of is not None:
+        return column.text_of, "string"
     top = re.split(r"[.\[]", column.name, maxsplit=1)[0]
     return (column.name, RAW_TYPES[column.kind]) if top == column.name else (top, "dynamic")
 
@@ -215,9 +217,18 @@ def carried(field: Carried) -> Typed:
     return Typed(cast(value, wanted), wanted)
 
 
+def joined(kind: str, column: str) -> str:
+    """The name that a column has once its record is joined."""
+    return f"{kind}_{column}"
+
+
 def _raw(column: RawColumn) -> Typed:
     top, type_ = column_of(column)
-    return Typed(path(column.name), type_ if top == column.name else "dynamic")
+    prefix = "" if column.record is None else joined(column.record, "")
+    if column.text_of is not None:
+        # A first step into the parsed text, then as into any dynamic column.
+        return Typed(f"parse_json({name(prefix + top)})" + path("x." + column.name)[1:], "dynamic")
+    return Typed(path(prefix + column.name), type_ if top == column.name else "dynamic")
 
 
 def _first(field: Carried, wanted: str) -> Typed:

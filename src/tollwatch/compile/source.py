@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tollwatch.compile.model import Refused, SourceColumn
-from tollwatch.logs.profile import NONE, Carrier, Profile
+from tollwatch.logs.profile import NONE, Carrier, Profile, RecordKind, Target
 from tollwatch.logs.schema import CANONICAL, FIELDS, FieldType
 
 
@@ -14,13 +14,16 @@ from tollwatch.logs.schema import CANONICAL, FIELDS, FieldType
 class RawColumn:
     """A column of the source, by its name in the language.
 
-    ``kind``: text, integer, number, boolean, timestamp, ip, list, or any where nobody has said.
+    ``kind``: text, integer, number, boolean, timestamp, ip, list, or any where nobody has said. ``record``: the kind
+    of record that it joins from (None: that of the events). ``text_of``: the column whose text is JSON and holds it,
+    ``name`` being then the path inside.
     """
 
     path: str
     name: str
     kind: str
     record: str | None = None
+    text_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +87,39 @@ class Source:
 
     def _column(self, path: str, field: str | None) -> RawColumn:
         record, plain = self.profile.split(path)
-        target = self.profile.target(self.language)
-        name = path if target is None else dict(target.columns).get(path, plain)
+        target = self.profile.target(self.language) or Target()
+        if path in target.lacks:
+            raise Refused(
+                f"field {field or path}", f"{self.language} cannot reach it in the profile {self.profile.name}",
+                "keep it in a column of its own, and say so in the profile",
+            )  # fmt: skip
+        columns = dict(target.columns)
         kind = "any" if self.profile.name == NONE else self.profile.raw_type(path, field)
-        if target is not None:
-            kind = dict(target.types).get(path, kind)
-        return RawColumn(path, name, kind, record)
+        kind = dict(target.types).get(path, kind)
+        record = None if self.profile.records is None or record == self.profile.records.main else record
+        parents = target.parse_json or self.profile.parse_json
+        parent = next((one for one in parents if path.startswith(one + ".") and path not in columns), None)
+        if parent is not None:
+            return RawColumn(path, path.removeprefix(parent + "."), kind, record, columns.get(parent, parent))
+        return RawColumn(path, columns.get(path, plain), kind, record)
+
+    def joins(self, columns: Iterable[RawColumn]) -> tuple[RecordKind, ...]:
+        """The kinds of record that these columns join from."""
+        if self.profile.records is None:
+            return ()
+        named = {column.record for column in columns}
+        return tuple(kind for kind in self.profile.records.others() if kind.name in named)
+
+    def record_setting(self, kind: str, name: str) -> str:
+        """A setting of a record kind. Raises Refused where the profile does not say."""
+        target = self.profile.target(self.language) or Target()
+        found = dict(dict(target.records).get(kind, ())).get(name)
+        if found is None:
+            raise Refused(
+                f"records of the kind {kind}", f"the profile {self.profile.name} does not say where they are",
+                f"add targets: {self.language}: records: {kind}: {name}",
+            )  # fmt: skip
+        return found
 
 
 _TIMES = {"spl": "_time", "kql": "TimeGenerated", "esql": "@timestamp", "logql": "timestamp"}
@@ -107,6 +137,11 @@ def source_of(profile: Profile, language: str) -> Source:
         raise Refused(
             f"profile {profile.name}", f"it does not say where {language} finds its logs",
             f"add targets: {language} to the profile" + (f"; it has {known}" if known else ""),
+        )  # fmt: skip
+    if profile.records is not None and language != "kql":
+        raise Refused(
+            f"profile {profile.name}", f"it joins two kinds of record, which {language} is not made to do here",
+            "target kql, or join the records as they are taken in",
         )  # fmt: skip
     settings = () if target is None else target.settings
     time = (None if target is None else target.time) or _TIMES[language]

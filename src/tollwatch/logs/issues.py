@@ -25,6 +25,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "bad-record": ("LOG007", "the record cannot be read; it is left out"),
     "truncated": ("LOG008", "the file ends too early or is damaged; what came before is read"),
     "bad-json": ("LOG010", "not a JSON object inside the text; the fields in it count as missing"),
+    "unjoined": ("LOG011", "no event has the record's key; what it says of a request is left out"),
     "long-line": ("LOG009", "the line is too long; it is left out"),
 }
 

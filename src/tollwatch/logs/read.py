@@ -17,6 +17,7 @@ from tollwatch.errors import UsageError
 from tollwatch.logs.embedded import Embedded
 from tollwatch.logs.files import STDIN, Stream, expand, format_of
 from tollwatch.logs.issues import Issues
+from tollwatch.logs.join import Join, Part
 from tollwatch.logs.jsonl import read_jsonl
 from tollwatch.logs.model import Events, ReadIssue
 from tollwatch.logs.normalise import Normaliser, encoded, whole
@@ -64,6 +65,25 @@ class Log:
         return self._blocks() if piped else ahead(self._blocks())
 
     def _blocks(self) -> Iterator[Events]:
+        if self.profile.records is not None:
+            yield from self._joined(Join(self.profile, self.profile.records))
+            return
+        former: _Former | None = None
+        for part in self._parts():
+            if former is None or former.name != part.path:
+                former = self._former(part.path)
+            yield former.form(part.raw)
+
+    def _joined(self, join: Join) -> Iterator[Events]:
+        paths = self._former("").field_paths()
+        for part in join.joined(list(self._parts()), paths, self._issues):
+            yield self._former(part.path).form(part.raw)
+
+    def _former(self, name: str) -> _Former:
+        return _Former(self.profile, self.fields, self.timestamp, name, self._issues)
+
+    def _parts(self) -> Iterator[Part]:
+        """Every block of every file."""
         for path in self.paths:
             stream = Stream(path)
             try:
@@ -71,16 +91,15 @@ class Log:
             finally:
                 stream.close()
 
-    def _file(self, stream: Stream) -> Iterator[Events]:
+    def _file(self, stream: Stream) -> Iterator[Part]:
         if stream.damaged:
             self._issues.add("truncated", stream.name, [1])
         if not stream.ahead:
             return
-        events = _Former(self.profile, self.fields, self.timestamp, stream.name, self._issues)
-        for raw in self._raw(stream, events.paths()):
+        for raw in self._raw(stream, self._former(stream.name).paths()):
             self.records += len(raw.lines)
             if len(raw.lines):
-                yield events.form(raw)
+                yield Part(stream.name, raw)
 
     def _raw(self, stream: Stream, paths: tuple[str, ...] | None) -> Iterator[Raw]:
         match format_of(stream):
@@ -134,7 +153,8 @@ def from_records(
     wanted = None if fields is None else tuple(dict.fromkeys(fields))
     former = _Former(profile, wanted, timestamp, name, issues)
     lines = np.arange(1, len(records) + 1)
-    return former.form(from_mappings(records, lines, former.paths(), Kinds(name, issues)))
+    raw = from_mappings(records, lines, former.paths(), Kinds(name, issues))
+    return former.form(former.whole(raw))
 
 
 def from_frame(frame: pd.DataFrame, profile: Profile, *, name: str = "<frame>", timestamp: str | None = None) -> Events:
@@ -189,12 +209,24 @@ class _Former:
         if self.profile.name == NONE:
             times = TIME_FIELDS if self.timestamp is None else (self.timestamp,)
             return None if self.fields is None else tuple(dict.fromkeys([*self.fields, *times]))
-        carriers = [carrier for carrier in self.profile.carriers if carrier.field in self._wanted()]
-        return Embedded(self.profile.parse_json).carrying(_raw_paths(carriers))
+        paths = Embedded(self.profile.parse_json).carrying(self.field_paths())
+        return paths if self.profile.records is None else Join(self.profile, self.profile.records).carrying(paths)
+
+    def field_paths(self) -> tuple[str, ...]:
+        """The paths that carry the wanted fields."""
+        return _raw_paths(carrier for carrier in self.profile.carriers if carrier.field in self._wanted())
 
     def _wanted(self) -> tuple[str, ...]:
         names = tuple(carrier.field for carrier in self.profile.carriers) if self.fields is None else self.fields
         return tuple(dict.fromkeys([*names, "timestamp"]))
+
+    def whole(self, raw: Raw) -> Raw:
+        """The records with what others of them say of the same request, where the profile joins kinds of record."""
+        if self.profile.records is None:
+            return raw
+        join = Join(self.profile, self.profile.records)
+        found = list(join.joined([Part(self.name, raw)], self.field_paths(), self.issues))
+        return found[0].raw if found else Raw({}, raw.lines[:0])
 
     def form(self, raw: Raw) -> Events:
         """The block's records that have a time, as events."""
