@@ -110,7 +110,7 @@ def documented_commands() -> dict[str, set[str]]:
         text = page.read_text(encoding="utf-8")
         code = [*re.findall(r"`([^`\n]+)`", text), *"".join(fenced(text, "sh")).splitlines()]
         for line in code:
-            for command, rest in re.findall(r"(?:^|&& |\| |bin/)rules ([a-z]+)\b([^|&#]*)", line):
+            for command, rest in re.findall(r"(?:^|&& |\| |bin/)rules (profile [a-z]+|[a-z]+)\b([^|&#]*)", line):
                 found.setdefault(command, set()).update(re.findall(r"(?<!\w)(--[a-z-]+)", rest))
     return found
 
@@ -119,7 +119,11 @@ def documented_commands() -> dict[str, set[str]]:
 def test_documented_commands_and_options_exist(command: str, options: set[str]) -> None:
     rules = Path(sys.executable).with_name("rules")
     shown = subprocess.run(
-        [rules, command, "--help"], capture_output=True, text=True, check=False, env={"COLUMNS": "200", "TERM": "dumb"}
+        [rules, *command.split(), "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"COLUMNS": "200", "TERM": "dumb"},
     )
     assert shown.returncode == 0, shown.stderr
     assert options - set(re.findall(r"--[a-z-]+", shown.stdout)) == set()

@@ -20,7 +20,11 @@ START = 1_772_359_200_000_000
 
 
 def test_the_profiles_of_the_package() -> None:
-    assert builtin_names() == ("canonical", "none", "litellm")
+    assert builtin_names() == (
+        "canonical", "none", "azure-apim", "azure-openai", "bedrock", "cloudflare-ai-gateway", "cloudtrail-bedrock",
+        "ecs", "elastic-aws-bedrock", "envoy-ai-gateway", "kong", "litellm", "ocsf", "openai-audit", "otel-genai",
+        "sentinel-asim", "splunk-cim-web", "vertex",
+    )  # fmt: skip
     canonical = load_profile("canonical")
     assert canonical.carriers == tuple(Carrier(field.name, (field.name,)) for field in CANONICAL)
     with pytest.raises(UsageError, match="there is no profile 'litelm'") as raised:

@@ -40,7 +40,12 @@ def refusals(tmp_path: Path, profile: str, by: str, selection: str, category: st
         ("litellm", "user_id", "response_code: [200, 401]", []),
         ("litellm", "user_id", "response_code: 401", [("FIT003", "use api_key_id or source_ip")]),
         ("litellm", "user_id", "response_code: '401'", [("FIT003", "use api_key_id or source_ip")]),
-        ("litellm", "source_ip", "prompt_length|lt: 50", [("FIT001", "profiles with it: canonical")]),
+        (
+            "litellm",
+            "source_ip",
+            "prompt_length|lt: 50",
+            [("FIT001", "profiles with it: canonical, azure-openai, splunk-cim-web")],
+        ),
         ("none", "anything", "whatever: 1", []),
     ],
 )

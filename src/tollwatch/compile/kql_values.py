@@ -161,16 +161,22 @@ def name(text: str) -> str:
     return f"[{string(text)}]"
 
 
+_STEP = re.compile(r"\['([^']*)'\]|\[(\d+)\]|\.?([^.\[]+)|(.)", re.DOTALL)
+
+
 def path(text: str) -> str:
-    """A dotted path as a column and what is below it; ``[0]`` takes an element."""
-    first, *rest = re.split(r"\.(?![^\[]*\])", text)
-    steps = [re.fullmatch(r"(.*?)((?:\[\d+\])*)", part, re.DOTALL) for part in (first, *rest)]
-    parts = [(step[1], step[2]) if step else (part, "") for step, part in zip(steps, (first, *rest), strict=True)]
-    text = name(parts[0][0]) + parts[0][1]
-    for inner, index in parts[1:]:
-        plain = re.fullmatch(r"[A-Za-z_]\w*", inner, re.ASCII) is not None
-        text += (f".{inner}" if plain else f"[{string(inner)}]") + index
-    return text
+    """A dotted path as a column and what is below it; ``[0]`` takes an element, ``['a.b']`` a name with dots."""
+    steps = _STEP.findall(text)
+    written = name(steps[0][2] or text)
+    for quoted, index, plain, other in steps[1:]:
+        inner = quoted or plain or other
+        if index:
+            written += f"[{index}]"
+        elif re.fullmatch(r"[A-Za-z_]\w*", inner, re.ASCII) and not quoted:
+            written += f".{inner}"
+        else:
+            written += f"[{string(inner)}]"
+    return written
 
 
 def column_of(column: RawColumn) -> tuple[str, str]:

@@ -79,9 +79,7 @@ class Normaliser:
 
     def _scaled(self, field: str, column: pa.Array, factor: Decimal) -> pa.Array:
         values, valid = self._numbers(field, column)
-        exact = factor == factor.to_integral_value() and values.dtype == np.int64
-        scaled = values * int(factor) if exact else values.astype(np.float64) * float(factor)
-        return pa.array(scaled, mask=~valid)
+        return pa.array(_times(values, factor), mask=~valid)
 
     def _numbers(self, field: str, column: pa.Array) -> tuple[Array, Mask]:
         """The values as numbers, none negative; others are counted and null."""
@@ -131,6 +129,16 @@ class Normaliser:
         unsure = np.abs(np.abs(micro - rounded) - 0.5) <= np.abs(micro) * 1e-14 + 1e-9
         rounded[unsure] = [_micro_dollars(value) for value in safe[unsure]]
         return pa.array(rounded.astype(np.int64), mask=~fitting)
+
+
+def _times(values: Array, factor: Decimal) -> Array:
+    """A whole factor keeps whole numbers whole; a millionth divides by a million, which rounds once and not twice."""
+    if factor == factor.to_integral_value() and values.dtype == np.int64:
+        return values * int(factor)
+    inverse = 1 / factor if factor else Decimal(0)
+    if 0 < abs(factor) < 1 and inverse == inverse.to_integral_value():
+        return values.astype(np.float64) / float(inverse)
+    return values.astype(np.float64) * float(factor)
 
 
 def _is_plain(carrier: Carrier) -> bool:

@@ -1,0 +1,116 @@
+"""Each profile of the package on its sample: what it makes of the log was worked out by hand beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reference.samples import PROFILES, rows, rows_of
+from tollwatch.errors import UsageError
+from tollwatch.logs.profile import CANONICAL_NAME, NONE, builtin_names, load_profile
+from tollwatch.logs.read import from_records, open_logs
+from tollwatch.logs.times import to_microseconds
+from tollwatch.logs.write import to_raw
+
+NAMES = [name for name in builtin_names() if name not in (CANONICAL_NAME, NONE, "litellm")]
+"""The captured sample of litellm has a test of its own (tests/pack)."""
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_sample_is_these_events(name: str) -> None:
+    folder = PROFILES / name
+    assert rows_of(folder / "sample.jsonl", load_profile(name)) == lines(folder / "events.jsonl")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_records_in_memory_are_the_same_events(name: str) -> None:
+    folder = PROFILES / name
+    found = rows([from_records(lines(folder / "sample.jsonl"), load_profile(name))])
+    assert found == lines(folder / "events.jsonl")
+
+
+# Fields that another field of the profile says too, so that a log that is written says only one of them.
+TOLD_TWICE = {
+    "cloudtrail-bedrock": {"response_code", "error_code", "operation", "action", "model_id", "target"},
+    "bedrock": {"response_code", "error_code"},
+    "vertex": {"model_id", "operation", "action", "target"},
+    "azure-openai": {"org_unit", "target"},
+    "azure-apim": {"user_id", "api_key_id"},
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_written_is_read_again(name: str) -> None:
+    profile = load_profile(name)
+    for event in lines(PROFILES / name / "events.jsonl"):
+        fields = {key: value for key, value in event.items() if key not in ({"line"} | TOLD_TWICE.get(name, set()))}
+        written = to_raw([{**fields, "timestamp": _microseconds(event["timestamp"])}], profile)
+        (found,) = rows([from_records(written, profile)])
+        told = {key: found.get(key) for key in fields}
+        assert told == fields
+
+
+def _microseconds(text: str) -> int:
+    import pyarrow as pa
+
+    return int(to_microseconds(pa.chunked_array([pa.array([text])]))[0][0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_carrier_is_in_the_sample(name: str) -> None:
+    events = lines(PROFILES / name / "events.jsonl")
+    seen = {key for event in events for key in event} - {"line"}
+    assert seen == {carrier.field for carrier in load_profile(name).carriers}
+
+
+def test_records_that_join_nothing_are_counted() -> None:
+    log = open_logs([PROFILES / "azure-apim" / "sample.jsonl"], load_profile("azure-apim"))
+    assert sum(len(events) for events in log) == 4
+    assert [(issue.kind, issue.count, issue.lines, issue.detail) for issue in log.issues] == [
+        ("unjoined", 1, (9,), "llm: no event has the record's key; what it says of a request is left out")
+    ]
+
+
+def test_kinds_of_record_in_files_of_their_own(tmp_path: Path) -> None:
+    profile = load_profile("azure-apim")
+    records = (PROFILES / "azure-apim" / "sample.jsonl").read_text("utf-8").splitlines()
+    for kind in ("GatewayLogs", "GatewayLlmLog"):
+        one = [line for line in records if f'"ApiManagement{kind}"' in line]
+        (tmp_path / f"{kind}.jsonl").write_text("\n".join(one))
+    whole = lines(PROFILES / "azure-apim" / "events.jsonl")
+    for order in (("GatewayLogs", "GatewayLlmLog"), ("GatewayLlmLog", "GatewayLogs")):
+        log = open_logs([tmp_path / f"{kind}.jsonl" for kind in order], profile, block_bytes=300)
+        assert [{**row, "line": 0} for row in rows(log)] == [{**row, "line": 0} for row in whole]
+
+
+def test_a_sum_that_does_not_add_up_is_not_written() -> None:
+    event = {"timestamp": 0, "tokens_used": 5, "prompt_tokens": 3, "completion_tokens": 3}
+    with pytest.raises(UsageError, match="in the profile ecs, tokens_used is a sum, and 5 is not that of its terms"):
+        to_raw([event], load_profile("ecs"))
+    assert to_raw([{**event, "tokens_used": 6}], load_profile("ecs"))[0]["gen_ai"] == {
+        "usage": {"input_tokens": 3, "output_tokens": 3}
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("main: a, kinds: {a: {where: {t: x}, key: k}}", "a join needs at least two kinds of record"),
+        ("main: c, kinds: {a: {where: {t: x}, key: k}, b: {where: {t: y}, key: k}}", "'c' is no kind of record"),
+        ("main: a, kinds: {a: {where: {t: x}}, b: {where: {t: y}, key: k}}", "the kind a has no 'key'"),
+    ],
+)
+def test_mistakes_in_a_join(tmp_path: Path, text: str, message: str) -> None:
+    from tollwatch.errors import ConfigurationError
+
+    (tmp_path / "mine.yml").write_text(f"records: {{{text}}}\nfields: {{timestamp: t}}\n")
+    with pytest.raises(ConfigurationError) as raised:
+        load_profile("mine", [tmp_path])
+    assert [one.message for one in raised.value.diagnostics] == [message]
