@@ -10,7 +10,7 @@ from tollwatch.compile import esql_values as esql
 from tollwatch.compile.esql_predicates import Predicates
 from tollwatch.compile.esql_stages import PRECISION, Stages, inside
 from tollwatch.compile.esql_values import Typed
-from tollwatch.compile.header import header, shown
+from tollwatch.compile.header import fits, header, shown
 from tollwatch.compile.hopping import MILLI, Function, Hopping, Judge, Part
 from tollwatch.compile.hopping_draft import FIRST, hopping
 from tollwatch.compile.model import Grade, Mode, Options, Query, Refused, Schedule, SourceColumn, Tolerance
@@ -76,9 +76,8 @@ def _tolerance(node: Correlation, made: Hopping) -> Tolerance:
     missed = made.missed / 1_000
     if made.missed == 0:
         return Tolerance(0, 0, "as the rule means it, but the episodes of one entity are one row")
-    found, whole = shown(node.timespan - made.missed * MILLI), shown(node.timespan)
     if len(correlations(node)) == 1:
-        text = f"what fits in {found} of the {whole} is always found; nothing longer than {whole} fires"
+        text = fits(node.timespan - made.missed * MILLI, node.timespan)
     else:
         less = shown(made.missed * MILLI)
         text = (

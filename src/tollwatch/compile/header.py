@@ -57,3 +57,9 @@ def shown(microseconds: int) -> str:
     if seconds or not parts:
         parts.append(f"{seconds}s")
     return " ".join(parts)
+
+
+def fits(found: int, timespan: int) -> str:
+    """The tolerance of windows that may lie badly (µs): what is always found, and what never fires."""
+    whole = shown(timespan)
+    return f"what fits in {shown(found)} of the {whole} is always found; nothing longer than {whole} fires"

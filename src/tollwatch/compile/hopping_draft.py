@@ -29,7 +29,7 @@ from tollwatch.compile.hopping import (
     hops,
 )
 from tollwatch.compile.model import Refused
-from tollwatch.compile.outline import Correlation, correlations, exclusive, is_calendar, looks_down
+from tollwatch.compile.outline import Correlation, correlations, exclusive, is_calendar, looks_down, type_of
 from tollwatch.compile.sliding import added
 from tollwatch.compile.steps import All, Binary, Int, Operation, Ref, Scalar, Unless
 from tollwatch.logs.schema import FIELDS, FieldType
@@ -205,7 +205,7 @@ class _Stages:
             return
         if any(not isinstance(part.node, Search) for part in node.inputs):
             raise Refused(
-                f"{node.header.key}: {node.measure} over another correlation's hits",
+                f"{node.header.key}: {type_of(node)} of another correlation's hits",
                 "windows of ES|QL keep no single hits", "target spl or kql",
             )  # fmt: skip
         predicates = [[_search(node.inputs[number]).predicate for number in way] for way in ways]

@@ -17,6 +17,7 @@ from tollwatch.plan.nodes import (
     Constant,
     GroupValue,
     Input,
+    Measure,
     Node,
     Number,
     Predicate,
@@ -162,6 +163,22 @@ def searches_of(node: Node) -> tuple[Search, ...]:
             return tuple(search for part in node.inputs for search in searches_of(part.node))
         case _:
             assert_never(node)
+
+
+_TYPES = {
+    Measure.EVENTS: "event_count",
+    Measure.DISTINCT: "value_count",
+    Measure.SUM: "value_sum",
+    Measure.AVERAGE: "value_avg",
+    Measure.MEDIAN: "value_median",
+    Measure.PERCENTILE: "value_percentile",
+    Measure.RULES: "temporal",
+}
+
+
+def type_of(node: Correlation) -> str:
+    """The correlation's type, as the rule names it."""
+    return "temporal_ordered" if isinstance(node, Sequence) else _TYPES[node.measure]
 
 
 def looks_down(node: Correlation) -> bool:

@@ -48,6 +48,10 @@ LANGUAGES = (
     _built_in("spl", "Splunk's search language", "splunk"),
     _built_in("kql", "Kusto: Microsoft Sentinel, Defender XDR, Azure Data Explorer", "sentinel", "kusto"),
     _built_in("esql", "Elastic's ES|QL"),
+    _built_in("eql", "Elastic's Event Query Language"),
+    _built_in("kuery", "Kibana's own query language, alone and in threshold rules", "kibana-kql"),
+    _built_in("lucene", "Lucene's query string, as Kibana reads it"),
+    _built_in("logql", "Grafana Loki's LogQL"),
 )
 
 
