@@ -157,7 +157,15 @@ def test_list_and_explain_for_programs(here: Path, capsys: pytest.CaptureFixture
             "atlas": [],
             "file": "rules/rule.yml",
             "cases": 0,
-            "targets": {"spl": "exact", "kql": "exact", "esql": "bounded"},
+            "targets": {
+                "spl": "exact",
+                "kql": "exact",
+                "esql": "bounded",
+                "eql": "bounded",
+                "kuery": "refused",
+                "lucene": "refused",
+                "logql": "refused",
+            },
         }
     ]
     _, out, _ = run(capsys, "explain", "many_refusals", "log.jsonl", "--format", "json")

@@ -23,7 +23,7 @@ def accepted(query: Query, version: str) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("profile", ["canonical", "litellm"])
+@pytest.mark.parametrize("profile", ["canonical", "litellm", "ecs"])
 @pytest.mark.parametrize("mode", list(Mode))
 def test_the_pack_is_accepted(profile: str, mode: Mode, version: str) -> None:
     options = Options(mode, elastic_version=VERSIONS[version])

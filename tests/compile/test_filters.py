@@ -149,12 +149,12 @@ def test_a_count_is_a_threshold_rule() -> None:
     [
         (COUNT, (REFUSED,), (
             "sequence by source.ip with maxspan=1h",
-            "  [any where http.response.status_code == 401] with runs=3",
+            "  [any where (source.ip != null and http.response.status_code == 401)] with runs=3",
         )),
         (ORDER, (REFUSED, ACCEPTED), (
             "sequence by source.ip with maxspan=1h",
-            "  [any where http.response.status_code == 401]",
-            "  [any where http.response.status_code == 200]",
+            "  [any where (source.ip != null and http.response.status_code == 401)]",
+            "  [any where (source.ip != null and http.response.status_code == 200)]",
         )),
     ],
 )  # fmt: skip

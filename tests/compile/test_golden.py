@@ -12,6 +12,12 @@ from tollwatch.compile.registry import LANGUAGES, compile_node
 from tollwatch.logs.profile import load_profile
 
 GOLDEN = Path(__file__).parent / "golden"
+PROFILES = ("canonical", "litellm", "ecs")
+# A Kusto query over two tables is nowhere else.
+PLACES = [
+    *((language.name, profile) for language in LANGUAGES for profile in PROFILES),
+    ("kql", "azure-apim"),
+]
 PACK = {node.header.key: node for node in pack().detections}
 
 
@@ -24,8 +30,7 @@ def written(rule: str, target: str, profile: str) -> str:
     return "".join(f"refused: {one.construct}: {one.reason}; use: {one.use}\n" for one in query.refused)
 
 
-@pytest.mark.parametrize("profile", ["canonical", "litellm"])
-@pytest.mark.parametrize("target", [language.name for language in LANGUAGES])
+@pytest.mark.parametrize(("target", "profile"), PLACES)
 @pytest.mark.parametrize("rule", PACK)
 def test_the_query_is_the_reviewed_one(rule: str, target: str, profile: str, request: pytest.FixtureRequest) -> None:
     file = GOLDEN / target / f"{rule}.{profile}.txt"
@@ -37,10 +42,5 @@ def test_the_query_is_the_reviewed_one(rule: str, target: str, profile: str, req
 
 
 def test_no_golden_text_is_left_over() -> None:
-    known = {
-        f"{language.name}/{rule}.{profile}.txt"
-        for language in LANGUAGES
-        for rule in PACK
-        for profile in ("canonical", "litellm")
-    }
+    known = {f"{target}/{rule}.{profile}.txt" for target, profile in PLACES for rule in PACK}
     assert {str(file.relative_to(GOLDEN)) for file in GOLDEN.rglob("*.txt")} == known

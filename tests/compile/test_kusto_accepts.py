@@ -22,13 +22,34 @@ def tables(query: Query) -> dict[str, dict[str, str]]:
     return {query.source or "": columns}
 
 
-@pytest.mark.parametrize("profile", ["canonical", "litellm"])
+@pytest.mark.parametrize("profile", ["canonical", "litellm", "ecs"])
 @pytest.mark.parametrize("mode", list(Mode))
 def test_the_pack_is_accepted(profile: str, mode: Mode) -> None:
     compiled = [compile_node(node, language("kql"), load_profile(profile), Options(mode)) for node in pack().detections]
     found = {query.rule: kusto.check(query.text, tables(query)) for query in compiled if query.text is not None}
     assert found == dict.fromkeys(found, ())
     assert len(found) >= 6
+
+
+def test_the_pack_is_accepted_over_two_tables() -> None:
+    """Azure API Management's log of requests and its log of models: columns as the vendor documents them."""
+    both = {"TimeGenerated": "datetime", "CorrelationId": "string"}
+    requests = dict.fromkeys(
+        ("ApimSubscriptionId", "UserId", "CallerIpAddress", "LastErrorReason", "OperationId", "ProductId", "Region"),
+        "string",
+    ) | {"ResponseCode": "int", "TotalTime": "long"}
+    models = dict.fromkeys(("PromptTokens", "CompletionTokens", "TotalTokens", "SequenceNumber"), "int") | {
+        "ModelName": "string", "DeploymentName": "string", "IsStreamCompletion": "bool",
+    }  # fmt: skip
+    schema = {"ApiManagementGatewayLogs": both | requests, "ApiManagementGatewayLlmLog": both | models}
+    found = {}
+    for node in pack().detections:
+        for mode in Mode:
+            query = compile_node(node, language("kql"), load_profile("azure-apim"), Options(mode))
+            if query.text is not None:
+                found[query.rule, mode] = kusto.check(query.text, schema)
+    assert found == dict.fromkeys(found, ())
+    assert len(found) == 12
 
 
 @settings(max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))

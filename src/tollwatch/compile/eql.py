@@ -23,7 +23,7 @@ from tollwatch.compile.raw_predicates import EMPTY_LIMIT, RawPredicates
 from tollwatch.compile.schedule import MINUTE, schedule_of
 from tollwatch.compile.source import source_columns, source_of
 from tollwatch.logs.profile import Profile
-from tollwatch.plan.logic import any_of, negation
+from tollwatch.plan.logic import all_of, any_of, negation
 from tollwatch.plan.nodes import (
     Aggregate,
     And,
@@ -155,7 +155,9 @@ def _sequence(raw: RawPredicates, steps: tuple[Step, ...], span: int) -> str:
     by = f" by {', '.join(keys[0])}" if shared and keys[0] else ""
     lines = [f"sequence{by} with maxspan={_span(span)}"]
     for step, own in zip(steps, keys, strict=True):
-        told = Filter(raw).text(raw.of(any_of(step.predicates)))
+        # A key that is null joins nothing in Elasticsearch; said here, it is so in every engine.
+        present = (negation(Null(raw.column(key).name)) for key in step.keys)
+        told = Filter(raw).text(all_of((*present, raw.of(any_of(step.predicates)))))
         line = f"  [any where {told}]"
         line += f" by {', '.join(own)}" if not shared and own else ""
         lines.append(line + (f" with runs={step.runs}" if step.runs > 1 else ""))

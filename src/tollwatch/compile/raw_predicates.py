@@ -92,6 +92,8 @@ class RawPredicates:
         if isinstance(leaf, Text | Regex) and leaf.field is None:
             return any_of(self._leaf(replace(leaf, field=name)) for name in self.source.text_fields())
         name = leaf.field or ""
+        if isinstance(leaf, Text) and not any(leaf.pattern) and self.source.profile.name != NONE:
+            return Constant(False)  # an empty text is null
         if name == "timestamp" and self.source.profile.name != NONE:
             column = RawColumn(name, self.source.time, "timestamp")
             self.columns[column.name] = (column, name)
