@@ -51,8 +51,10 @@ MICRO = 1_000_000
 TIME, EVENTS = "t", "events"
 # Columns of one correlation alone, whose names the next one takes over.
 AT, LEAVING, CHANGE, SIGHTS = "at", "leaving", "change", "sights"
+# Columns that a language may need for a step, and drops at once.
+BEST, CARRIED = "best", "carried"
 ZERO, ONE = Int(0), Int(1)
-_RESERVED = (TIME, EVENTS, AT, LEAVING, CHANGE, SIGHTS, "role", "branch")
+_RESERVED = (TIME, EVENTS, AT, LEAVING, CHANGE, SIGHTS, BEST, CARRIED, "role", "branch")
 _RESULTS = ("first_seen", "triggered_at", "last_seen", "hits", "peak")
 _EPISODES = ("episode", "next_hit", "previous_hit", "starts_episode", "begins")
 

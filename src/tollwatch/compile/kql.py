@@ -22,6 +22,7 @@ from tollwatch.plan.walk import has_keyword, predicate_fields
 TARGET = "kql"
 LEAST_INTERVAL = 5 * MINUTE
 _APART = "10m"  # how far apart the two records of one request may be
+_LONGEST = 10_000
 _LIMITS = (
     "a query that runs longer than 10 minutes, or reads more memory than its cluster allows, fails",
     "Sentinel makes at most 150 alerts a run where each row is one",
@@ -49,8 +50,17 @@ def compile_kql(node: Node, profile: Profile, options: Options) -> Query:
         (*limits, *address_limits(node), *writer.join_limits(), *_LIMITS), schedule,
         source.setting("table") or "events", source_columns(writer.read()), gives,
     )  # fmt: skip
-    lines = [*(f"// {line}" for line in header(node, query)), *writer.declared(), *body]
-    return replace(query, text="\n".join(lines) + "\n")
+    lines = [*writer.declared(), *body]
+    text = _commented(node, query, lines)
+    if len(text) <= _LONGEST:
+        return replace(query, text=text)
+    told = f"a rule of Sentinel takes {_LONGEST:,} characters: keep the query as a function"
+    query = replace(query, limits=(*query.limits, told))
+    return replace(query, text=_commented(node, query, lines))
+
+
+def _commented(node: Node, query: Query, lines: list[str]) -> str:
+    return "\n".join([*(f"// {line}" for line in header(node, query)), *lines]) + "\n"
 
 
 @dataclass(slots=True)

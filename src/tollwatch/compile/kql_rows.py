@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from tollwatch.compile import kql_values as kql
+from tollwatch.compile.draft import BEST, CARRIED
 from tollwatch.compile.steps import (
     All,
     Any,
@@ -112,7 +113,7 @@ class Rows:
             self._scan(((name, TYPES[step.kind]),), (f"{name} = {kept}",))
         else:
             # What a row sees are the rows before it; what it hands on includes itself.
-            upto, none = f"{step.name}_upto", f"{TYPES[step.kind]}(null)"
+            upto, none = CARRIED, f"{TYPES[step.kind]}(null)"
             of = self.scalar(step.of)
             self._scan(
                 ((name, TYPES[step.kind]), (upto, TYPES[step.kind])),
@@ -124,12 +125,12 @@ class Rows:
             self.lines.append(f"| project-away {upto}")
 
     def _scan(self, declared: tuple[tuple[str, str], ...], assigned: tuple[str, ...]) -> None:
-        columns = ", ".join(f"{name}: {type_} = {type_}(null)" for name, type_ in declared)
+        columns = ", ".join(f"{name}: {type_}" for name, type_ in declared)  # null to begin with
         self.lines.append(f"| scan declare ({columns}) with (step s: true => {', '.join(assigned)};)")
 
     def _ties(self, step: Ties) -> None:
         """Sort the row with the wanted value first among its equals, and carry its value to them."""
-        name, type_, top = kql.name(step.name), TYPES[step.kind], f"{step.name}_top"
+        name, type_, top = kql.name(step.name), TYPES[step.kind], BEST
         of = self.scalar(step.of)
         if step.function is Function.SUM:
             self._sort(step.by, ())
