@@ -57,6 +57,14 @@ def test_rules_are_loaded_and_evaluated(tmp_path: Path) -> None:
     )
 
 
+def test_rules_are_compiled(tmp_path: Path) -> None:
+    (tmp_path / "rule.yml").write_text(RULE, "utf-8")
+    rules = tollwatch.load([tmp_path / "rule.yml"])
+    (query,) = tollwatch.compile(rules, "sentinel", profile="ecs")
+    assert (query.rule, query.target, query.grade, query.refused) == ("refused_key", "kql", "exact", ())
+    assert "| where response_code == 401\n" in (query.text or "")
+
+
 def test_what_cannot_be_evaluated_is_not_left_out_silently(tmp_path: Path) -> None:
     rule, log = tmp_path / "rule.yml", tmp_path / "log.jsonl"
     rule.write_text(

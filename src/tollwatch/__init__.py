@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-# The verb below has the name of a package. Loaded before it, the package cannot take the verb's place later.
-from tollwatch import evaluate as _package  # noqa: F401
+# The verbs below have the names of packages. Loaded before them, a package cannot take its verb's place later.
+from tollwatch import compile as _compiling  # noqa: F401
+from tollwatch import evaluate as _evaluating  # noqa: F401
 from tollwatch.version import __version__
 
 if TYPE_CHECKING:
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tollwatch.cases.result import CaseResult
+    from tollwatch.compile.model import Options, Query
     from tollwatch.config import Settings
     from tollwatch.diagnostics import Diagnostic
     from tollwatch.evaluate.run import Outcome
     from tollwatch.sigma.model import RuleSet
 
-__all__ = ["__version__", "check", "evaluate", "load", "run_cases"]
+__all__ = ["__version__", "check", "compile", "evaluate", "load", "run_cases"]
 
 
 def load(paths: Sequence[str | Path] | None = None, settings: Settings | None = None) -> RuleSet:
@@ -54,6 +56,41 @@ def check(rules: RuleSet, settings: Settings | None = None) -> tuple[Diagnostic,
     plan, mistakes = lower(rules)
     disable = (load_settings() if settings is None else settings).lint_disable
     return in_order((*rules.diagnostics, *mistakes, *lint(rules, plan, disable=disable)))
+
+
+def compile(  # noqa: A001 - the verb's name in the field; nobody compiles Python here
+    rules: RuleSet,
+    target: str,
+    *,
+    profile: str = "canonical",
+    options: Options | None = None,
+    settings: Settings | None = None,
+) -> tuple[Query, ...]:
+    """Every detection as a query in a language (``spl``, ``kql``, ``esql``, …), each with its grade.
+
+    What the language cannot say is a Query without text that says why. ``options``: hunt or scheduled, hop, interval.
+
+    Raises:
+        ConfigurationError: there is no such profile, or rules.toml cannot be used.
+        RuleError: a rule cannot be read or lowered.
+        UsageError: there is no such language.
+    """
+    from tollwatch.compile.model import Options
+    from tollwatch.compile.registry import compile_node, language
+    from tollwatch.config import load_settings
+    from tollwatch.diagnostics import Severity
+    from tollwatch.errors import RuleError
+    from tollwatch.logs.profile import load_profile
+    from tollwatch.plan.lower import lower
+
+    chosen = language(target)
+    form = load_profile(profile, (load_settings() if settings is None else settings).profiles)
+    plan, mistakes = lower(rules)
+    errors = tuple(m for m in (*rules.diagnostics, *mistakes) if m.severity is Severity.ERROR)
+    if errors:
+        raise RuleError(errors)
+    said = Options() if options is None else options
+    return tuple(compile_node(node, chosen, form, said) for node in plan.detections)
 
 
 def evaluate(

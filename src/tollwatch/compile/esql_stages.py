@@ -184,7 +184,8 @@ class Stages:
                 operator = "<" if one.function is Function.BELOW else "<="
                 return self._count(f"{columns[0]} {operator} {one.than}")
             case Function.SEEN:
-                return "MAX(1)" if one.part is None else f"MAX(CASE(part == {esql.string(one.part)}, 1, 0))"
+                seen = "t IS NOT NULL" if one.part is None else f"part == {esql.string(one.part)}"
+                return f"MAX(CASE({seen}, 1, 0))"
             case _:
                 assert_never(one.function)
 
