@@ -17,7 +17,8 @@ from tollwatch.logs.profile import load_profile
 VALUES = [
     'a"b', "a'b", "a\\b", "a\\", '\\"', "a|b", "a[b]c", "a\nb", "a\r\nb", "a\tb", "//a", "/*a*/b", "```a", "#a", "--a",
     "$(a)", "${a}", "$a$", "`a`", "a;b", "a{b}", "(a)", "a,b", "%a", "a&b<c>d", "é", "日本", "\U0001f600", "a\u2028b",
-    "a\x00b",    "a\x1fb", '"""', "' or 1=1 --", '" | delete', "@a", "~a", "^a$", "a.b+c", "a=b", "a:b", "a/b", "a\u202eb",
+    "a\x00b",    "a\x1fb", '"""', "' or 1=1 --", '" | delete', "@a", "~a", "^a$", "a.b+c", "a=b", "a:b", "a/b",
+    "a\u202eb",
 ]  # fmt: skip
 TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 

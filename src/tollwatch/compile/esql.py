@@ -11,8 +11,9 @@ from tollwatch.compile.esql_predicates import Predicates
 from tollwatch.compile.esql_stages import PRECISION, Stages, inside
 from tollwatch.compile.esql_values import Typed
 from tollwatch.compile.header import fits, header, shown
-from tollwatch.compile.hopping import MILLI, Function, Hopping, Judge, Part
-from tollwatch.compile.hopping_draft import FIRST, hopping
+from tollwatch.compile.hopping import MILLI, Function, Hopping, Judge, Part, Slide
+from tollwatch.compile.hopping_draft import hopping
+from tollwatch.compile.hopping_feeds import FIRST
 from tollwatch.compile.model import Grade, Mode, Options, Query, Refused, Schedule, SourceColumn, Tolerance
 from tollwatch.compile.outline import Correlation, correlations, exclusive
 from tollwatch.compile.schedule import MINUTE, SECOND, schedule_of
@@ -203,7 +204,7 @@ class _Writer:
         """The whole pipeline."""
         base = self._base(node, made)
         stages = Stages(self._types, inline, self._run_bounds())
-        return [*base, *stages.stages(made.stages), *self._episodes(node, made)]
+        return [*_thresholds(made), *base, *stages.stages(made.stages), *self._episodes(node, made)]
 
     def _base(self, node: Correlation, made: Hopping) -> list[str]:
         found = searches(node)
@@ -325,6 +326,16 @@ class _Writer:
         if self.asked is not None and self.asked.interval > node.timespan:
             text += f" OR ended - triggered > {span}"
         return text
+
+
+def _thresholds(made: Hopping) -> Iterator[str]:
+    """What a site may want to change, at the top: a name of one line ends with each STATS, so that it stands below."""
+    for stage, judge in zip(made.stages, made.stages[1:], strict=False):
+        if isinstance(stage, Slide) and isinstance(judge, Judge):
+            span = shown(stage.hop * stage.count * MILLI)
+            hop = f", hop {stage.hop / 1_000:g}s" if stage.count > 1 else ", by the calendar"
+            limits = "".join(f", {one.name} = {esql.number(one.value)}" for one in judge.constants)
+            yield f"// {judge.into}: timespan {span}{hop}{limits}"
 
 
 def _shown(made: Hopping) -> list[str]:

@@ -26,7 +26,7 @@ from tollwatch.compile.hopping import (
     Slide,
     Stage,
 )
-from tollwatch.compile.hopping_draft import EVENTS, FIRST, LAST
+from tollwatch.compile.hopping_feeds import EVENTS, FIRST, LAST
 from tollwatch.compile.steps import All, Any, Choose, Int, IsSet, Named, Operation, Ref, Scalar, Unless
 
 PRECISION = 40_000  # the most that COUNT_DISTINCT takes; it counts exactly below it
