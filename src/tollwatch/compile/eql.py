@@ -18,7 +18,7 @@ from tollwatch.compile.esql_values import RAW_TYPES, string
 from tollwatch.compile.header import header, shown
 from tollwatch.compile.lucene import wildcard_regex
 from tollwatch.compile.model import Grade, Mode, Options, Query, Refused, Tolerance
-from tollwatch.compile.outline import Correlation, is_calendar, type_of
+from tollwatch.compile.outline import Correlation, is_calendar, least_count, type_of
 from tollwatch.compile.raw_predicates import EMPTY_LIMIT, RawPredicates
 from tollwatch.compile.schedule import MINUTE, schedule_of
 from tollwatch.compile.source import source_columns, source_of
@@ -128,12 +128,9 @@ def _count(node: Aggregate, positions: tuple[int, ...]) -> Step:
         raise Refused(
             f"{node.header.key}: {type_of(node)}", "a sequence counts events, and nothing else", "target esql"
         )
-    bounds = node.condition.bounds if isinstance(node.condition, Threshold) else ()
-    if len(bounds) != 1:
+    runs = least_count(node)
+    if runs is None:
         raise Refused(f"{node.header.key}: several bounds", "a run of events has one length", "target esql")
-    ((op, bound),) = bounds
-    whole = int(bound.to_integral_value("ROUND_CEILING"))
-    runs = whole + 1 if op is Op.GT and whole == bound else whole
     keys = {tuple(_field(part.keys[at]) for at in positions) for part in node.inputs}
     if len(keys) > 1:
         raise Refused(f"{node.header.key}: rules with different fields as one group-by", "a run has one", "target esql")

@@ -14,7 +14,7 @@ from typing import assert_never
 from tollwatch.compile.esql_values import RAW_TYPES
 from tollwatch.compile.header import fits, shown
 from tollwatch.compile.model import Grade, Mode, Options, Query, Refused, Tolerance
-from tollwatch.compile.outline import Correlation, is_calendar, type_of
+from tollwatch.compile.outline import Correlation, is_calendar, least_count, type_of
 from tollwatch.compile.raw_predicates import EMPTY_LIMIT, RawPredicates
 from tollwatch.compile.schedule import MINUTE, SECOND, schedule_of
 from tollwatch.compile.source import source_columns, source_of
@@ -42,7 +42,7 @@ from tollwatch.plan.nodes import (
     TimePart,
     Wildcard,
 )
-from tollwatch.sigma.model import Op, Threshold
+from tollwatch.sigma.model import Op
 
 _OPERATORS = {Op.LT: "<", Op.LTE: "<=", Op.GT: ">", Op.GTE: ">="}
 _LIMITS = (
@@ -126,11 +126,9 @@ def _counted(node: Correlation) -> tuple[int, str | None]:
             "a threshold rule counts events, or values of one field",
             "target esql",
         )
-    if not isinstance(node.condition, Threshold) or len(node.condition.bounds) != 1:
+    least = least_count(node)
+    if least is None:
         raise Refused(node.header.key, "a threshold rule has one bound", "target esql")
-    ((op, bound),) = node.condition.bounds
-    whole = int(bound.to_integral_value("ROUND_CEILING"))
-    least = whole + 1 if op is Op.GT and whole == bound else whole
     if node.measure is Measure.EVENTS:
         return max(least, 1), None
     values = {reading.field for part in node.inputs for reading in part.values if isinstance(reading, Column)}

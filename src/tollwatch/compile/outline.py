@@ -5,6 +5,7 @@ A *way* leads from the root down to a search; a *branch* is the ways that one ro
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -150,6 +151,16 @@ def _demands(predicate: Predicate) -> Iterator[tuple[str, object]]:
             yield from (("", 0), ("", 1))
         case _:
             pass
+
+
+def least_count(node: Correlation) -> int | None:
+    """The least count that meets the node's one bound, gt or gte; None where it has other bounds."""
+    bounds = node.condition.bounds if isinstance(node, Aggregate) and isinstance(node.condition, Threshold) else ()
+    if len(bounds) != 1 or bounds[0][0] not in (Op.GT, Op.GTE):
+        return None
+    ((op, bound),) = bounds
+    whole = math.ceil(bound)
+    return whole + 1 if op is Op.GT and whole == bound else whole
 
 
 def searches_of(node: Node) -> tuple[Search, ...]:
