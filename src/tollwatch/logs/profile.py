@@ -71,18 +71,22 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class RecordKind:
-    """One kind of record: those where each path of ``where`` has its text. ``key`` is the path that kinds share."""
+    """One kind of record: those where each path of ``where`` has its text. ``key`` is the path that kinds share.
+
+    ``time``: the path of its records' time, where it is not that of the events. These paths name no kind.
+    """
 
     name: str
     where: tuple[tuple[str, str], ...]
     key: str
+    time: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
     """A join of record kinds: each record of the kind ``main`` is one event, the others' fields join it by key.
 
-    Of several records of a kind with one key, the first joins.
+    Of several records of a kind with one key, the earliest joins.
     """
 
     main: str

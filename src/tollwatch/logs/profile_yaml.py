@@ -61,14 +61,17 @@ class _Reader:
 
     def __init__(self, checked: Checked) -> None:
         self.checked = checked
+        self.records: Records | None = None
 
     def profile(self, root: Node, stem: str) -> Profile:
         found = self.checked.fields(root, "a profile", _KEYS, ("fields",))
+        # First, since the paths of everything else may begin with a kind.
+        self.records = self._records(found["records"]) if "records" in found else None
         carriers = self.checked.pairs(found["fields"], "fields") if "fields" in found else {}
         for name, (key, _) in carriers.items():
             if name not in FIELDS:
                 self.checked.wrong(key, "PRF005", f"{name!r} is no canonical field", closest(name, FIELDS))
-        return Profile(
+        profile = Profile(
             self._text(found, "name") or stem,
             self._text(found, "description") or "",
             tuple(self._carrier(name, node) for name, (_, node) in carriers.items()),
@@ -77,10 +80,13 @@ class _Reader:
             self._text(found, "source_ip"),
             tuple(self._absence(name, node) for name, node in self._pairs(found, "absent_when")),
             tuple((language, self._target(node)) for language, node in self._pairs(found, "targets")),
-            self._texts(found, "parse_json"),
+            self._raw_paths(found, "parse_json"),
             self._types(found),
-            self._records(found["records"]) if "records" in found else None,
+            self.records,
         )
+        if "records" in found:
+            self._check_join(found["records"], carriers.get("timestamp", (None, None))[1], profile)
+        return profile
 
     def _records(self, node: Node) -> Records | None:
         found = self.checked.fields(node, "records", ("main", "kinds"), ("main", "kinds"))
@@ -94,12 +100,49 @@ class _Reader:
         return Records(main, kinds)
 
     def _kind(self, name: str, node: Node) -> RecordKind:
-        found = self.checked.fields(node, f"the kind {name}", ("where", "key"), ("where", "key"))
+        found = self.checked.fields(node, f"the kind {name}", ("where", "key", "time"), ("where", "key"))
         where = self._settings(found["where"]) if "where" in found else ()
-        return RecordKind(name, where, self._text(found, "key") or "")
+        return RecordKind(name, where, self._text(found, "key") or "", self._text(found, "time"))
+
+    def _check_join(self, node: Node, time: Node | None, profile: Profile) -> None:
+        """The time is the main kind's, and what tells and joins the kinds is in no text of JSON, still unread then."""
+        if profile.records is None:
+            return
+        others = [kind.name for kind in profile.records.kinds if kind.name != profile.records.main]
+        carrier = profile.carrier("timestamp")
+        if time is not None and carrier is not None and any(self._kind_of(path) in others for path in carrier.paths):
+            self.checked.wrong(time, "PRF007", f"timestamp must be of the main kind, {profile.records.main}")
+        for kind in profile.records.kinds:
+            inside = tuple(path.removeprefix(f"{kind.name}:") + "." for path in profile.parse_json)
+            for path in (*(path for path, _ in kind.where), kind.key, kind.time or ""):
+                if path.startswith(inside):
+                    self.checked.wrong(node, "PRF007", f"{path}, of the kind {kind.name}, is inside a text of JSON")
+
+    def _kind_of(self, path: str) -> str | None:
+        kind, colon, _ = path.partition(":")
+        return kind if colon else None
+
+    def _path(self, node: Node, what: str) -> str | None:
+        """A raw path; in a join, one with a colon begins with a kind."""
+        text = self.checked.text(node, what)
+        kind = None if text is None or self.records is None else self._kind_of(text)
+        if kind is not None:
+            self._known_kind(node, kind)
+        return text
+
+    def _known_kind(self, node: Node, kind: str) -> None:
+        kinds = () if self.records is None else tuple(one.name for one in self.records.kinds)
+        if kind not in kinds:
+            self.checked.wrong(node, "PRF007", f"{kind!r} is no kind of record", closest(kind, kinds))
 
     def _types(self, found: dict[str, Node]) -> tuple[tuple[str, str], ...]:
-        return tuple((path, self._type(node)) for path, node in self._pairs(found, "types"))
+        return tuple((path, self._type(node)) for path, node in self._by_path(found, "types"))
+
+    def _by_path(self, found: dict[str, Node], key: str) -> list[tuple[str, Node]]:
+        pairs = self.checked.pairs(found[key], key) if key in found else {}
+        for path, _ in pairs.values():
+            self._path(path, key)
+        return [(path, node) for path, (_, node) in pairs.items()]
 
     def _type(self, node: Node) -> str:
         text = self.checked.text(node, "a type") or "text"
@@ -115,16 +158,22 @@ class _Reader:
         return Target(
             settings,
             self._text(found, "time"),
-            self._settings(found["columns"]) if "columns" in found else (),
+            tuple((path, self.checked.text(node, path) or "") for path, node in self._by_path(found, "columns")),
             self._types(found),
-            tuple((kind, self._settings(value)) for kind, value in self._pairs(found, "records")),
-            self._texts(found, "parse_json"),
-            self._texts(found, "lacks"),
+            self._target_records(found),
+            self._raw_paths(found, "parse_json"),
+            self._raw_paths(found, "lacks"),
         )
 
-    def _texts(self, found: dict[str, Node], key: str) -> tuple[str, ...]:
-        texts = (self.checked.text(node, key) for node in self._items(found, key))
-        return tuple(text for text in texts if text is not None)
+    def _target_records(self, found: dict[str, Node]) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+        pairs = self.checked.pairs(found["records"], "records") if "records" in found else {}
+        for kind, (key, _) in pairs.items():
+            self._known_kind(key, kind)
+        return tuple((kind, self._settings(value)) for kind, (_, value) in pairs.items())
+
+    def _raw_paths(self, found: dict[str, Node], key: str) -> tuple[str, ...]:
+        paths = (self._path(node, key) for node in self._items(found, key))
+        return tuple(path for path in paths if path is not None)
 
     def _text(self, found: dict[str, Node], key: str) -> str | None:
         return self.checked.text(found[key], key) if key in found else None
@@ -155,7 +204,7 @@ class _Reader:
 
     def _carrier(self, name: str, node: Node) -> Carrier:
         if isinstance(node, Scalar):
-            return Carrier(name, (self.checked.text(node, name) or "",))
+            return Carrier(name, (self._path(node, name) or "",))
         found = self.checked.fields(node, name, _CARRIER_KEYS)
         ways = [key for key in ("path", "coalesce", "sum") if key in found]
         if len(ways) != 1:
@@ -174,13 +223,14 @@ class _Reader:
 
     def _paths(self, node: Node, way: str) -> list[str | None]:
         nodes = node.items if isinstance(node, Items) and way != "path" else (node,)
-        return [self.checked.text(item, way) for item in nodes]
+        return [self._path(item, way) for item in nodes]
 
     def _when(self, node: Node) -> tuple[str, str, str]:
         keys = ("path", "equals", "then")
         found = self.checked.fields(node, "when", keys, keys)
-        path, equals, then = (self._text(found, key) or "" for key in keys)
-        return path, equals, then
+        path = self._path(found["path"], "path") if "path" in found else None
+        equals, then = (self._text(found, key) or "" for key in keys[1:])
+        return path or "", equals, then
 
     def _pattern(self, found: dict[str, Node]) -> str | None:
         text = self._text(found, "extract")

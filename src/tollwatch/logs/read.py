@@ -75,7 +75,7 @@ class Log:
             yield former.form(part.raw)
 
     def _joined(self, join: Join) -> Iterator[Events]:
-        paths = self._former("").field_paths()
+        paths = self._former("").carried_paths()
         for part in join.joined(list(self._parts()), paths, self._issues):
             yield self._former(part.path).form(part.raw)
 
@@ -131,7 +131,8 @@ def open_logs(
     """Logs in a profile's raw form: jsonl, JSON, csv or parquet, also gzip or zstd, globs, and ``-`` for stdin.
 
     ``fields``: those that are needed (None: all). ``timestamp``: which field holds the time, under the profile none.
-    ``strict``: the first issue raises DiagnosticsError. Memory stays bounded by ``block_bytes``, save for JSON arrays.
+    ``strict``: the first issue raises DiagnosticsError. Memory stays bounded by ``block_bytes``, save for JSON arrays,
+    and for a profile that joins kinds of record, which holds the needed columns of all paths.
 
     Raises:
         UsageError: a path that is no file.
@@ -164,7 +165,8 @@ def from_frame(frame: pd.DataFrame, profile: Profile, *, name: str = "<frame>", 
     lines = np.arange(1, len(frame) + 1)
     kinds = Kinds(name, Issues())
     table = pa.table({str(label): _arrow(frame[label], str(label), kinds, lines) for label in frame.columns})
-    return _Former(profile, None, timestamp, name, kinds.issues).form(Raw(flatten(table), lines))
+    former = _Former(profile, None, timestamp, name, kinds.issues)
+    return former.form(former.whole(Raw(flatten(table), lines)))
 
 
 def _arrow(series: pd.Series, name: str, kinds: Kinds, lines: Index) -> pa.Array | pa.ChunkedArray:
@@ -209,12 +211,14 @@ class _Former:
         if self.profile.name == NONE:
             times = TIME_FIELDS if self.timestamp is None else (self.timestamp,)
             return None if self.fields is None else tuple(dict.fromkeys([*self.fields, *times]))
-        paths = Embedded(self.profile.parse_json).carrying(self.field_paths())
+        paths = self.carried_paths()
         return paths if self.profile.records is None else Join(self.profile, self.profile.records).carrying(paths)
 
-    def field_paths(self) -> tuple[str, ...]:
-        """The paths that carry the wanted fields."""
-        return _raw_paths(carrier for carrier in self.profile.carriers if carrier.field in self._wanted())
+    def carried_paths(self) -> tuple[str, ...]:
+        """The paths that carry the wanted fields; of those inside texts of JSON, the text's."""
+        wanted = self._wanted()
+        paths = _raw_paths(carrier for carrier in self.profile.carriers if carrier.field in wanted)
+        return Embedded(self.profile.parse_json).carrying(paths)
 
     def _wanted(self) -> tuple[str, ...]:
         names = tuple(carrier.field for carrier in self.profile.carriers) if self.fields is None else self.fields
@@ -225,7 +229,7 @@ class _Former:
         if self.profile.records is None:
             return raw
         join = Join(self.profile, self.profile.records)
-        found = list(join.joined([Part(self.name, raw)], self.field_paths(), self.issues))
+        found = list(join.joined([Part(self.name, raw)], self.carried_paths(), self.issues))
         return found[0].raw if found else Raw({}, raw.lines[:0])
 
     def form(self, raw: Raw) -> Events:
