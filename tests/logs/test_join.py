@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference.samples import rows
-from tollwatch.errors import ConfigurationError
+from tollwatch.errors import ConfigurationError, UsageError
 from tollwatch.logs.profile import Profile, load_profile
 from tollwatch.logs.read import from_frame, from_records, open_logs
+from tollwatch.logs.write import to_raw
 
 PROFILE = """\
 records:
@@ -152,3 +153,70 @@ def test_mistakes_of_paths_in_a_join(
     assert [(one.code, one.line, one.column, one.message, one.hint) for one in raised.value.diagnostics] == [
         ("PRF007", *expected)
     ]
+
+
+def event(second: int, **fields: object) -> dict[str, object]:
+    return {"timestamp": 1_772_359_200_000_000 + second * 1_000_000, **fields}
+
+
+def test_one_record_of_each_kind_is_written(profile: Profile) -> None:
+    events = [event(0, user_id="u", tokens_used=5), event(1, request_id="request-1"), event(2, user_id="v")]
+    assert to_raw(events, profile) == [
+        {"kind": "call", "id": "request-2", "at": "2026-03-01T10:00:00.000000Z", "who": "u"},
+        {"kind": "bill", "part": "0", "call_id": "request-2", "billed": "2026-03-01T10:00:00.000000Z", "tokens": 5},
+        {"kind": "call", "id": "request-1", "at": "2026-03-01T10:00:01.000000Z"},
+        {"kind": "call", "at": "2026-03-01T10:00:02.000000Z", "who": "v"},
+    ]
+
+
+def test_what_tells_a_kind_is_written_in_its_type(tmp_path: Path) -> None:
+    text = PROFILE + "types: {bill:part: integer}\n"
+    _, bill = to_raw([event(0, tokens_used=5)], profile_of(tmp_path, text))
+    assert bill["part"] == 0
+
+
+EVENTS = st.lists(
+    st.fixed_dictionaries(
+        {"timestamp": st.integers(0, 3).map(lambda second: 1_772_359_200_000_000 + second * 1_000_000)},
+        optional={
+            "request_id": st.sampled_from(["a", "request-1"]),
+            "user_id": st.just("u"),
+            "tokens_used": st.integers(0, 3),
+            "model_id": st.just("m"),
+        },
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(events=EVENTS)
+def test_events_are_read_back_or_refused(profile: Profile, events: list[dict[str, Any]]) -> None:
+    try:
+        written = to_raw(events, profile)
+    except UsageError:
+        ids = [one["request_id"] for one in events if "request_id" in one]
+        assert len(set(ids)) < len(ids)
+        return
+    found = rows([from_records(written, profile)])
+    for row, one in zip(found, events, strict=True):
+        fields = {name: value for name, value in row.items() if name not in ("line", "timestamp")}
+        if "request_id" not in one:  # made up where one is needed
+            fields.pop("request_id", None)
+        assert fields == {name: value for name, value in one.items() if name != "timestamp"}
+
+
+@pytest.mark.parametrize(
+    ("events", "message"),
+    [
+        (
+            [event(0, request_id="a", tokens_used=1), event(1, request_id="a", tokens_used=2)],
+            r"two events with one id, 'a', cannot differ in what joins them \(bill\)",
+        ),
+        ([event(0, request_id="a", tokens_used=1), event(1, request_id="a")], "two events with one id, 'a'"),
+        ([event(0, operation="x")], "a record of the kind call has 'call' at kind, not 'x'"),
+    ],
+)
+def test_what_a_join_cannot_carry_is_not_written(tmp_path: Path, events: list[dict[str, Any]], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        to_raw(events, profile_of(tmp_path, PROFILE + "  operation: kind\n"))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import count
 
 from tollwatch.errors import UsageError
-from tollwatch.logs.profile import NONE, Carrier, Profile, Records
+from tollwatch.logs.profile import NONE, Carrier, Profile, RecordKind, Records
+from tollwatch.logs.records import scalar_text
 from tollwatch.logs.schema import FIELDS, FieldType
 
 
@@ -25,26 +28,72 @@ def to_raw(records: Sequence[Mapping[str, object]], profile: Profile) -> list[di
         return [dict(record) for record in records]
     carriers = {carrier.field: carrier for carrier in profile.carriers}
     raw = [_record(record, profile, carriers) for record in records]
-    if profile.records is None:
-        return raw
-    return [one for number, record in enumerate(raw, 1) for one in _apart(record, profile.records, number)]
+    return raw if profile.records is None else list(_apart(raw, profile, profile.records))
 
 
-def _apart(record: Mapping[str, object], records: Records, number: int) -> Iterator[dict[str, object]]:
-    """One record of each kind that has something to say; they share a key."""
+def _apart(raw: Sequence[Mapping[str, object]], profile: Profile, records: Records) -> Iterator[dict[str, object]]:
+    """Of each event one record of each kind that has something to say; they share a key and a time.
+
+    An event without a key is given one where it needs it. Events that share a key share the other kinds' records too.
+    """
     main = records.kind(records.main)
-    parts: dict[str, dict[str, object]] = {main.name: {}}
+    events = [_parts(record, profile, main.name) for record in raw]
+    given = {str(key) for parts in events if (key := _get(parts[main.name], main.key)) is not None}
+    made = (key for number in count(1) if (key := f"request-{number}") not in given)
+    said: dict[str, dict[str, dict[str, object]]] = {}
+    for parts in events:
+        others = {name: part for name, part in parts.items() if name != main.name}
+        key = _get(parts[main.name], main.key)
+        if key is None and others:
+            key = next(made)
+        if key is not None and said.setdefault(str(key), others) != others:
+            raise UsageError(
+                f"in the profile {profile.name}, two events with one {main.key}, {str(key)!r}, cannot differ in what "
+                f"joins them ({', '.join(kind.name for kind in records.others())})",
+                "give each a request_id of its own",
+            )
+        for name, part in parts.items():
+            yield _told(part, records.kind(name), profile, key, _time_of(parts[main.name], profile))
+
+
+def _parts(record: Mapping[str, object], profile: Profile, main: str) -> dict[str, dict[str, object]]:
+    """The record's values by their kind."""
+    parts: dict[str, dict[str, object]] = {main: {}}
     for path, value in record.items():
-        kind, colon, rest = path.partition(":")
-        known = colon and any(kind == one.name for one in records.kinds)
-        parts.setdefault(kind if known else main.name, {})[rest if known else path] = value
-    key = _get(parts[main.name], main.key) or f"request-{number}"
-    for name, part in parts.items():
-        kind_of = records.kind(name)
-        for path, text in kind_of.where:
-            _put(part, path, text)
-        _put(part, kind_of.key, key)
-        yield part
+        kind, rest = profile.split(path)
+        parts.setdefault(kind or main, {})[rest] = value
+    return parts
+
+
+def _told(part: dict[str, object], kind: RecordKind, profile: Profile, key: object, time: object) -> dict[str, object]:
+    """The part with what tells its kind, its key and its time. Values are not overwritten."""
+    written = copy.deepcopy(part)
+    telling = [(path, _of_type(text, profile.raw_type(f"{kind.name}:{path}", None))) for path, text in kind.where]
+    timed = kind.time or _time_path(profile)
+    for path, value in (*telling, (kind.key, key), *([] if timed is None else [(timed, time)])):
+        known = _get(written, path)
+        if known is not None and scalar_text(known) != scalar_text(value):
+            where = f"in the profile {profile.name}, a record of the kind {kind.name}"
+            raise UsageError(f"{where} has {value!r} at {path}, not {known!r}")
+        if value is not None:
+            _put(written, path, value)
+    return written
+
+
+def _of_type(text: str, kind: str) -> object:
+    if kind == "integer" and re.fullmatch(r"-?[0-9]+", text):
+        return int(text)
+    return text == "true" if kind == "boolean" and text in ("true", "false") else text
+
+
+def _time_path(profile: Profile) -> str | None:
+    carrier = profile.carrier("timestamp")
+    return None if carrier is None else profile.split(carrier.paths[0])[1]
+
+
+def _time_of(main: Mapping[str, object], profile: Profile) -> object:
+    path = _time_path(profile)
+    return None if path is None else _get(main, path)
 
 
 def _get(record: Mapping[str, object], path: str) -> object:
