@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from reference.canonical import plan_of
+from reference.tables import tables_of
 from tollwatch.compile.model import Mode, Options, Query
 from tollwatch.compile.registry import compile_node, language
 from tollwatch.logs.profile import NONE, builtin_names, load_profile
@@ -82,21 +83,8 @@ def test_vendors_accept_every_field(profile: str) -> None:
         if query is None or query.text is None:
             continue
         if target == "kql":
-            found[target, field] = kusto.check(query.text, _tables(query))
+            found[target, field] = kusto.check(query.text, tables_of(query, load_profile(name)))
         else:
             columns = {column.name: column.type for column in query.columns}
             found[target, field] = esql.check(query.text, "8.19", columns)
     assert found == dict.fromkeys(found, ())
-
-
-def _tables(query: Query) -> dict[str, dict[str, str]]:
-    """The columns of the source, and of the tables that join it."""
-    tables: dict[str, dict[str, str]] = {query.source or "": {}}
-    for column in query.columns:
-        table, dot, name = column.name.partition(".")
-        known = dot and table.startswith("ApiManagement")
-        tables.setdefault(table if known else query.source or "", {})[name if known else column.name] = column.type
-    if query.source == "ApiManagementGatewayLogs":
-        for columns in tables.values():
-            columns |= {"TimeGenerated": "datetime", "CorrelationId": "string", "SequenceNumber": "int"}
-    return tables

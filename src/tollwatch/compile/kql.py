@@ -23,6 +23,7 @@ TARGET = "kql"
 LEAST_INTERVAL = 5 * MINUTE
 _APART = "10m"  # how far apart the two records of one request may be
 _LONGEST = 10_000
+_KEY, _AT = "join_key", "join_at"  # columns that a join makes
 _LIMITS = (
     "a query that runs longer than 10 minutes, or reads more memory than its cluster allows, fails",
     "Sentinel makes at most 150 alerts a run where each row is one",
@@ -104,7 +105,12 @@ class _Writer:
     def join_limits(self) -> Iterator[str]:
         """What the join of other kinds of record rests on."""
         for kind in self.source.joins(self._joined):
-            yield f"records of the kind {kind.name} join within {_APART} of the request; of one key, the first does"
+            if self.schedule is not None:
+                yield (
+                    f"a record of the kind {kind.name} joins only where it is at most {_APART} from its request and "
+                    "has come in by the run"
+                )
+            yield f"of several records of the kind {kind.name} with one key, the earliest joins; of equal times, any"
 
     def read(self) -> Iterator[tuple[str, str, str]]:
         """(column, type, field) of everything read."""
@@ -143,40 +149,60 @@ class _Writer:
 
     # ------------------------------------------------------------ another kind of record
 
-    def _joins(self) -> list[str]:
-        """The lines that bring in what other kinds of record say of the same request, where it is asked for."""
+    def _kinds(self) -> list[str]:
+        """The lines that keep the records of the main kind, and bring in what others say of the same request.
+
+        A kind joins only where the rule reads a field of its.
+        """
         records = self.source.profile.records
         if records is None:
             return []
-        main = kql.name(records.kind(records.main).key)
-        lines = []
-        for kind in self.source.joins(self._joined):
-            tops = dict.fromkeys(kql.column_of(column)[0] for column in self._joined if column.record == kind.name)
-            key, time = kql.name(kind.key), kql.name(self.source.time)
-            kept = ", ".join(f"{kql.name(kql.joined(kind.name, top))} = {kql.name(top)}" for top in tops)
-            found = [self._record_table(kind), *(f"| where {text}" for text in self._told(kind))]
-            if self.schedule is not None:
-                found.insert(1, f"| where {time} between ((window_start - {_APART}) .. (window_end + {_APART}))")
-            found += [
-                f"| where isnotempty({key})",
-                f"| summarize arg_min({time}, {', '.join(kql.name(top) for top in tops)}) by {key}",
-                f"| project {key}, {kept}",
-            ]
-            on = key if key == main else f"$left.{main} == $right.{key}"
-            lines += ["| join kind=leftouter (", *(f"    {line}" for line in found), f"  ) on {on}"]
+        main = records.kind(records.main)
+        lines = self._told(main, self.source.setting("table"))
+        joins = self.source.joins(self._joined)
+        if joins:
+            lines.append(f"| extend {_KEY} = {self._key(main)}")
+        for kind in joins:
+            lines += ["| join kind=leftouter (", *(f"    {line}" for line in self._other(kind)), f"  ) on {_KEY}"]
         return lines
 
-    def _record_table(self, kind: RecordKind) -> str:
-        return kql.name(self.source.record_setting(kind.name, "table"))
+    def _other(self, kind: RecordKind) -> Iterator[str]:
+        """One record a key, the earliest, with the columns that are asked for under names of their own."""
+        tops = dict.fromkeys(kql.column_of(column)[0] for column in self._joined if column.record == kind.name)
+        table, time = self.source.record_setting(kind.name, "table"), self.source.time_of(kind)
+        self._columns[SourceColumn(f"{table}.{time}", "datetime", "")] = None
+        yield kql.name(table)
+        if self.schedule is not None:
+            between = f"((window_start - {_APART}) .. (window_end + {_APART}))"
+            yield f"| where {kql.name(time)} between {between}"
+        yield from self._told(kind, table, f"{table}.")
+        yield f"| extend {_KEY} = {self._key(kind, f'{table}.')}"
+        yield f"| where isnotempty({_KEY})"
+        kept = ", ".join(f"{kql.name(kql.joined(kind.name, top))} = {kql.name(top)}" for top in tops)
+        yield f"| project {_KEY}, {_AT} = {kql.name(time)}, {kept}"
+        names = ", ".join(kql.name(kql.joined(kind.name, top)) for top in tops)
+        yield f"| summarize arg_min({_AT}, {names}) by {_KEY}"
+        yield f"| project-away {_AT}"
 
-    def _told(self, kind: RecordKind) -> Iterator[str]:
-        """What tells the kind's records, save for what its table tells already."""
+    def _key(self, kind: RecordKind, table: str = "") -> str:
+        column = self.source.column_in(kind, kind.key)
+        self._read(column, table)
+        return kql.key(column)
+
+    def _told(self, kind: RecordKind, own: str | None, table: str = "") -> list[str]:
+        """What tells the kind's records, save for what its own table tells already."""
+        lines = []
         for path, text in kind.where:
-            if text == self.source.record_setting(kind.name, "table"):
+            if text == own:
                 continue
-            type_ = self.source.profile.raw_type(f"{kind.name}:{path}", None)
-            number = type_ in ("integer", "number")
-            yield f"{kql.path(path)} == {text if number else kql.string(text)}"
+            column = self.source.column_in(kind, path)
+            self._read(column, table)
+            lines.append(f"| where {kql.tells(column, text)}")
+        return lines
+
+    def _read(self, column: RawColumn, table: str) -> None:
+        name, type_ = kql.column_of(column)
+        self._columns[SourceColumn(table + name, type_, "")] = None
 
     # ------------------------------------------------------------ one event
 
@@ -189,7 +215,7 @@ class _Writer:
             lines[-1] = f"| where {time} > fresh_after and {time} <= window_end"
         return [
             *lines,
-            *self._joins(),
+            *self._kinds(),
             *fields,
             f"| where {self.predicates().text(node.predicate)}",
             f"| extend first_seen = {time}, triggered_at = {time}, last_seen = {time}, hits = 1, peak = long(null)",
@@ -275,7 +301,7 @@ class _Writer:
         return [
             self._table(),
             *self._scheduled(),
-            *self._joins(),
+            *self._kinds(),
             *fields,
             *matched,
             *([f"| extend {', '.join(columns)}"] if columns else []),

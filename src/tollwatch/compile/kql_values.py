@@ -228,6 +228,17 @@ def joined(kind: str, column: str) -> str:
     return f"{kind}_{column}"
 
 
+def tells(column: RawColumn, text: str) -> str:
+    """Whether a record is of the kind that has that text there. Raises Refused where the text is not of its type."""
+    wanted = "string" if column.kind == "list" else RAW_TYPES[column.kind]
+    return f"{cast(_raw(column), wanted)} == {_literal(text, wanted)}"
+
+
+def key(column: RawColumn) -> str:
+    """The value that joins a record, as text."""
+    return cast(_raw(column), "string")
+
+
 def _raw(column: RawColumn) -> Typed:
     top, type_ = column_of(column)
     prefix = "" if column.record is None else joined(column.record, "")

@@ -50,7 +50,10 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class SourceColumn:
-    """A column of the source that a query reads. ``field`` is the canonical field that it carries (a part of)."""
+    """A column of the source that a query reads. ``field`` is the canonical field that it carries (a part of).
+
+    Of another kind of record the name begins with its table and a dot; what only tells or joins records has no field.
+    """
 
     name: str
     type: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tollwatch.compile.model import Refused, SourceColumn
 from tollwatch.logs.profile import NONE, Carrier, Profile, RecordKind, Target
@@ -109,6 +109,18 @@ class Source:
             return ()
         named = {column.record for column in columns}
         return tuple(kind for kind in self.profile.records.others() if kind.name in named)
+
+    def column_in(self, kind: RecordKind, path: str) -> RawColumn:
+        """A column that tells or joins records, as it is read among those of its kind alone."""
+        records = self.profile.records
+        plain = records is None or kind.name == records.main
+        return replace(self._column(path if plain else f"{kind.name}:{path}", None), record=None)
+
+    def time_of(self, kind: RecordKind) -> str:
+        """The column of the time of a kind's records; that of the events where nothing else is said."""
+        target = self.profile.target(self.language) or Target()
+        named = dict(dict(target.records).get(kind.name, ())).get("time")
+        return named or (self.time if kind.time is None else self.column_in(kind, kind.time).name)
 
     def record_setting(self, kind: str, name: str) -> str:
         """A setting of a record kind. Raises Refused where the profile does not say."""
