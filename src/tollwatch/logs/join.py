@@ -69,12 +69,15 @@ class Join:
         self, kind: RecordKind, parts: Sequence[Part], events: pa.Array, paths: Sequence[str], issues: Issues
     ) -> _Other:
         found = [_of_kind(part, kind) for part in parts]
+        keys = _end_to_end([_keys(part.raw, kind) for part in found])
+        known = pc.is_in(keys, events, skip_nulls=True).to_numpy(zero_copy_only=False)
+        start = 0
         for part in found:
-            known = pc.is_in(_keys(part.raw, kind), events, skip_nulls=True).to_numpy(zero_copy_only=False)
-            issues.add("unjoined", part.path, part.raw.lines[~known], kind.name)
+            alone = ~known[start : start + len(part.raw.lines)]
+            issues.add("unjoined", part.path, part.raw.lines[alone], kind.name)
+            start += len(part.raw.lines)
         order = self._order(kind, found)
-        keys = _end_to_end([_keys(part.raw, kind) for part in found]).take(order)
-        first = order.take(pc.index_in(events, keys, skip_nulls=True))
+        first = order.take(pc.index_in(events, keys.take(order), skip_nulls=True))
         wanted = [(path, rest) for path in paths for name, rest in [self.profile.split(path)] if name == kind.name]
         return _Other(first, {path: _values([part.raw for part in found], rest) for path, rest in wanted})
 
