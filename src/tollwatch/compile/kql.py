@@ -176,10 +176,9 @@ class _Writer:
             between = f"((window_start - {_APART}) .. (window_end + {_APART}))"
             yield f"| where {kql.name(time)} between {between}"
         yield from self._told(kind, table, f"{table}.")
-        yield f"| extend {_KEY} = {self._key(kind, f'{table}.')}"
-        yield f"| where isnotempty({_KEY})"
         kept = ", ".join(f"{kql.name(kql.joined(kind.name, top))} = {kql.name(top)}" for top in tops)
-        yield f"| project {_KEY}, {_AT} = {kql.name(time)}, {kept}"
+        yield f"| project {_KEY} = {self._key(kind, f'{table}.')}, {_AT} = {kql.name(time)}, {kept}"
+        yield f"| where isnotempty({_KEY})"
         names = ", ".join(kql.name(kql.joined(kind.name, top)) for top in tops)
         yield f"| summarize arg_min({_AT}, {names}) by {_KEY}"
         yield f"| project-away {_AT}"
