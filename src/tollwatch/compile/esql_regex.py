@@ -12,8 +12,8 @@ import warnings
 from collections.abc import Sequence
 
 # Python's parser of patterns has no public name.
-from re import _constants as code  # type: ignore[attr-defined]  # see above
-from re import _parser as parser  # type: ignore[attr-defined]  # see above
+from re import _constants as code
+from re import _parser as parser
 from typing import Any
 
 from tollwatch.compile.model import Refused

@@ -1,0 +1,1 @@
+"""Kusto's query language, as far as detections use it."""

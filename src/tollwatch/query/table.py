@@ -1,0 +1,156 @@
+"""Tables of typed columns, and the work on whole columns that every language shares.
+
+A column is an array of values and one of which of them are there. Times and spans are whole microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+Index = npt.NDArray[np.int64]
+
+
+class Type(StrEnum):
+    """What a column holds, in Kusto's names; the other languages map theirs."""
+
+    BOOL = "bool"
+    LONG = "long"
+    REAL = "real"
+    STRING = "string"
+    DATETIME = "datetime"
+    TIMESPAN = "timespan"
+    DYNAMIC = "dynamic"
+
+
+_DTYPES: Mapping[Type, Any] = {
+    Type.BOOL: np.bool_,
+    Type.LONG: np.int64,
+    Type.REAL: np.float64,
+    Type.STRING: object,
+    Type.DATETIME: np.int64,
+    Type.TIMESPAN: np.int64,
+    Type.DYNAMIC: object,
+}
+WHOLE = (Type.LONG, Type.DATETIME, Type.TIMESPAN)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """n values of a type; where ``valid`` is false there is none."""
+
+    type: Type
+    values: Array
+    valid: Mask
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, at: Index) -> Column:
+        """The values at these rows; a negative row has none."""
+        if not len(self):
+            return nulls(self.type, len(at))
+        return Column(self.type, self.values[at], self.valid[at] & (at >= 0))
+
+    def keep(self, chosen: Mask) -> Column:
+        """The chosen rows."""
+        return Column(self.type, self.values[chosen], self.valid[chosen])
+
+
+def column(type_: Type, values: Sequence[Any]) -> Column:
+    """A column of Python values; None is none."""
+    valid = np.array([value is not None for value in values], np.bool_)
+    empty: Any = "" if type_ is Type.STRING else None if type_ is Type.DYNAMIC else 0
+    array = np.empty(len(values), _DTYPES[type_])
+    array[:] = [empty if value is None else value for value in values]
+    return Column(type_, array, valid)
+
+
+def nulls(type_: Type, length: int) -> Column:
+    """A column without values; Kusto's strings are then empty."""
+    values = np.full(length, "", object) if type_ is Type.STRING else np.zeros(length, _DTYPES[type_])
+    return Column(type_, values, np.zeros(length, np.bool_))
+
+
+def constant(type_: Type, value: Any, length: int) -> Column:
+    """One value in every row."""
+    if value is None:
+        return nulls(type_, length)
+    values = np.empty(length, _DTYPES[type_])
+    values[:] = [value] * length if type_ in (Type.DYNAMIC, Type.STRING) else value
+    return Column(type_, values, np.ones(length, np.bool_))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Named columns of equal length, in order."""
+
+    columns: Mapping[str, Column]
+    rows: int
+
+    def take(self, at: Index) -> Table:
+        """These rows."""
+        return Table({name: one.take(at) for name, one in self.columns.items()}, len(at))
+
+    def keep(self, chosen: Mask) -> Table:
+        """The chosen rows."""
+        return Table({name: one.keep(chosen) for name, one in self.columns.items()}, int(chosen.sum()))
+
+    def with_columns(self, added: Mapping[str, Column]) -> Table:
+        """The table with columns replaced or added."""
+        return Table({**self.columns, **added}, self.rows)
+
+
+# ---------------------------------------------------------------- order and groups
+
+
+def codes(one: Column) -> Index:
+    """A number for each row: equal for equal values, in the order of values; -1 where there is none."""
+    if one.type in WHOLE or one.type in (Type.REAL, Type.BOOL):
+        _, found = np.unique(one.values, return_inverse=True)
+    else:
+        texts = one.values if one.type is Type.STRING else np.array([repr(value) for value in one.values], object)
+        found, distinct = pd.factorize(texts)
+        rank = np.empty(len(distinct), np.int64)
+        rank[np.argsort(np.asarray(distinct, object), kind="stable")] = np.arange(len(distinct))
+        found = rank[found] if len(distinct) else found
+    return np.where(one.valid, found, -1).astype(np.int64)
+
+
+def order(keys: Sequence[tuple[Column, bool, bool]]) -> Index:
+    """The rows in the order of the keys (column, descending, nulls first); equal ones as they stood."""
+    ranks: list[Index] = []
+    for one, descending, nulls_first in reversed(keys):
+        found = codes(one)
+        ranked = -found if descending else found
+        missing = found < 0
+        extreme = np.int64(np.iinfo(np.int64).min if nulls_first else np.iinfo(np.int64).max)
+        ranks.append(np.where(missing, extreme, ranked))
+    return np.lexsort(ranks) if ranks else np.arange(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """For each row its group, 0 to ``count`` − 1 in the order of first rows; ``first`` is each group's first row."""
+
+    of: Index
+    first: Index
+    count: int
+
+
+def groups(keys: Sequence[Column], rows: int) -> Groups:
+    """Rows with equal keys are one group; what is missing is a value of its own. Without keys there is one group."""
+    if not keys:
+        return Groups(np.zeros(rows, np.int64), np.zeros(min(rows, 1), np.int64), 1)
+    frame = pd.DataFrame({str(number): codes(one) for number, one in enumerate(keys)})
+    of: Index = frame.groupby(list(frame.columns), sort=False).ngroup().to_numpy(np.int64).astype(np.int64)
+    _, first = np.unique(of, return_index=True)
+    return Groups(of, first.astype(np.int64), len(first))

@@ -1,0 +1,76 @@
+"""Canonical events as a table, and a query's rows beside the evaluator's alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from reference.programs import key_text
+from tollwatch.evaluate.alerts import Alert
+from tollwatch.logs.model import Events
+from tollwatch.logs.schema import CANONICAL, FieldType
+from tollwatch.logs.values import native
+from tollwatch.query.table import Column, Table, Type, column
+
+TYPES = {
+    FieldType.TEXT: Type.STRING,
+    FieldType.IP: Type.STRING,
+    FieldType.INTEGER: Type.LONG,
+    FieldType.NUMBER: Type.REAL,
+    FieldType.MONEY: Type.REAL,
+    FieldType.BOOLEAN: Type.BOOL,
+}
+
+
+def table_of(events: Events) -> Table:
+    """Every canonical field, null where the log has none; money in dollars."""
+    found: dict[str, Column] = {
+        "timestamp": Column(Type.DATETIME, events.time.copy(), np.ones(len(events), np.bool_)),
+    }
+    for field in CANONICAL:
+        if field.name == "timestamp":
+            continue
+        values = native(events.frame[field.name]).to_pylist() if field.name in events.frame else [None] * len(events)
+        if field.type is FieldType.MONEY:
+            values = [None if value is None else value / 1_000_000 for value in values]
+        found[field.name] = column(TYPES[field.type], values)
+    return Table(found, len(events))
+
+
+def told(alert: Alert, gives: Sequence[str]) -> dict[str, Any]:
+    """What an alert and a row are compared by."""
+    return {
+        "entity": dict(alert.entity),
+        "triggered_at": alert.triggered_at,
+        **{name: getattr(alert, name) for name in gives if name != "peak"},
+        "peak": None if alert.peak is None or "peak" not in gives else f"{float(alert.peak):.9g}",
+    }
+
+
+def shown(table: Table, entity: Sequence[str], gives: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of a query's result, in the same form."""
+    rows = []
+    for at in range(table.rows):
+        row = {name: one.values[at] if one.valid[at] else None for name, one in table.columns.items()}
+        peak = row["peak"] if "peak" in gives else None
+        rows.append(
+            {
+                "entity": {name: key_text(plain(row[name])) for name in entity},
+                "triggered_at": int(row["triggered_at"]),
+                **{name: int(row[name]) for name in gives if name != "peak"},
+                "peak": None if peak is None else f"{float(peak):.9g}",
+            }
+        )
+    return rows
+
+
+def plain(value: Any) -> Any:
+    """A value of Python's own."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def in_order(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """By time and entity."""
+    return sorted(rows, key=lambda row: (row["triggered_at"], str(row["entity"])))
