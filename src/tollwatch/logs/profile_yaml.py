@@ -47,6 +47,7 @@ _KEYS = (
     "source_ip",
     "parse_json",
     "types",
+    "where",
     "records",
     "fields",
     "absent_when",
@@ -83,10 +84,23 @@ class _Reader:
             self._raw_paths(found, "parse_json"),
             self._types(found),
             self.records,
+            self._where(found),
         )
         if "records" in found:
             self._check_join(found["records"], carriers.get("timestamp", (None, None))[1], profile)
         return profile
+
+    def _where(self, found: dict[str, Node]) -> tuple[tuple[str, str], ...]:
+        """What tells the source's records. The kinds of a join have their own."""
+        if "where" in found and "records" in found:
+            self.checked.wrong(found["where"], "PRF007", "beside records, where stands in each kind of record")
+        types, embedded = dict(self._types(found)), self._texts(found, "parse_json")
+        for path, node in self._pairs(found, "where"):
+            if types.get(path) in ("integer", "number"):
+                self._number(node)
+            if any(path.startswith(f"{one}.") for one in embedded):
+                self.checked.wrong(node, "PRF007", f"{path} is inside a text of JSON, which where does not open")
+        return self._settings(found["where"]) if "where" in found else ()
 
     def _records(self, node: Node) -> Records | None:
         found = self.checked.fields(node, "records", ("main", "kinds"), ("main", "kinds"))
