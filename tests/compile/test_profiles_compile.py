@@ -11,7 +11,7 @@ from reference.canonical import plan_of
 from reference.tables import tables_of
 from tollwatch.compile.model import Mode, Options, Query
 from tollwatch.compile.registry import LANGUAGES, compile_node, language
-from tollwatch.logs.profile import NONE, builtin_names, load_profile
+from tollwatch.logs.profile import NONE, Carrier, Profile, builtin_names, load_profile
 from tollwatch.logs.schema import FIELDS, FieldType
 from vendors import esql, kusto
 
@@ -47,10 +47,11 @@ REFUSED = {
 }
 
 
-def compiled(profile: str, target: str, field: str) -> Query:
+def compiled(profile: str | Profile, target: str, field: str) -> Query:
     """A rule over that field, counted by it too."""
     value = VALUES[FIELDS[field].type]
-    category = {"openai-audit": "control_plane"}.get(profile, "gateway")
+    known = profile if isinstance(profile, Profile) else load_profile(profile)
+    category = {"openai-audit": "control_plane"}.get(known.name, "gateway")
     rule = {
         "title": "one",
         "name": "one",
@@ -64,7 +65,7 @@ def compiled(profile: str, target: str, field: str) -> Query:
         },
     }  # fmt: skip
     (node,) = plan_of([rule, many]).detections
-    return compile_node(node, language(target), load_profile(profile), Options(Mode.SCHEDULED))
+    return compile_node(node, language(target), known, Options(Mode.SCHEDULED))
 
 
 @pytest.mark.parametrize(("profile", "target", "field"), PLACES)
@@ -124,6 +125,31 @@ def test_queries_read_the_sources_own_records(profile: str, target: str, text: s
     told = text.split(" AND ")[0].split(" and ")[0]
     assert (query.text or "").count(told) >= (2 if chained else 1)
     assert any(column.field.startswith("record_") for column in query.columns)
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ("spl", """eval user_id=case(coalesce('metadata.user_id', spath(metadata, "user_id"))!="null" """),
+        ("kql", "extend user_id = tostring(parse_json(metadata).user_id)"),
+        ("esql", "EVAL user_id = `metadata`.user_id"),
+    ],
+)
+def test_what_a_text_of_json_holds_is_read_from_it(target: str, text: str) -> None:
+    assert text in (compiled("cloudflare-ai-gateway", target, "user_id").text or "")
+
+
+def test_what_a_text_of_json_holds_is_refused_where_it_cannot_be_opened() -> None:
+    profile = replace(
+        load_profile("canonical"), parse_json=("body",), carriers=(Carrier("user_id", ("body.user_id",)),)
+    )
+    found = {one.name: compiled(profile, one.name, "user_id") for one in LANGUAGES}
+    assert {name for name, query in found.items() if query.text is None} == {
+        "esql", "eql", "kuery", "lucene", "logql",
+    }  # fmt: skip
+    assert [one.reason for one in found["esql"].refused] == [
+        "it is inside a text of JSON, which an ES|QL expression cannot open"
+    ]
 
 
 def test_names_of_where_stay_apart() -> None:

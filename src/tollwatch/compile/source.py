@@ -45,7 +45,7 @@ class Carried:
     def plain(self) -> RawColumn | None:
         """The one column whose value is the field's as it stands, where there is one."""
         whole = self.carrier == Carrier(self.field, (self.carrier.paths[0],))
-        return self.columns[0] if whole else None
+        return self.columns[0] if whole and self.columns[0].text_of is None else None
 
     def raw(self) -> Iterator[RawColumn]:
         """Every column that is read."""
