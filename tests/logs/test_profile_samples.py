@@ -117,6 +117,21 @@ def test_mistakes_in_where(tmp_path: Path, text: str, message: str) -> None:
     assert [(one.message, one.line) for one in raised.value.diagnostics] == [(message, 1)]
 
 
+def test_the_documented_profile(tmp_path: Path) -> None:
+    """The example of docs/profiles.md, on a log of its kind."""
+    page = (PROFILES.parents[1] / "docs" / "profiles.md").read_text("utf-8")
+    (example,) = (part for part in page.split("```yaml\n")[1:] if part.startswith("name: our-gateway"))
+    (tmp_path / "our-gateway.yml").write_text(example.split("```")[0])
+    asked = {"log_type": "request", "ts": 1772359200250, "peer": "192.0.2.7:443", "outcome": "denied", "seconds": 0.5}
+    records = [asked, {**asked, "log_type": "health"}, {**asked, "outcome": None, "tokens": {"in": 3, "out": 4}}]
+    events = rows([from_records(records, load_profile("our-gateway", [tmp_path]))])
+    common = {"timestamp": "2026-03-01T10:00:00.250000Z", "source_ip": "192.0.2.7"}
+    assert events == [
+        {"line": 1, **common, "response_code": 401, "latency_ms": 500.0},
+        {"line": 3, **common, "response_code": 200, "tokens_used": 7, "latency_ms": 500.0},
+    ]
+
+
 def test_records_that_join_nothing_are_counted() -> None:
     log = open_logs([PROFILES / "azure-apim" / "sample.jsonl"], load_profile("azure-apim"))
     assert sum(len(events) for events in log) == 4

@@ -179,7 +179,7 @@ def own_records(node: Node, profile: Profile) -> tuple[Node, Profile]:
     if not profile.where:
         return node, profile
     asked: list[Predicate] = []
-    carriers = []
+    carriers: list[Carrier] = []
     for number, (path, text) in enumerate(profile.where, 1):
         field = re.sub(r"\W+", "_", f"record_{path}", flags=re.ASCII)
         field = f"{field}_{number}" if any(field == other.field for other in carriers) else field
