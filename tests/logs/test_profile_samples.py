@@ -107,6 +107,7 @@ def test_records_of_other_sources_are_no_events(name: str) -> None:
         ("where: {kind: x}\nrecords: {main: a, kinds: {a: {where: {t: x}, key: k}, b: {where: {t: y}, key: k}}}",
          "beside records, where stands in each kind of record"),
         ("where: {kind: x}\ntypes: {kind: integer}", "'x' is no number"),
+        ("where: x", "where must be a mapping, not 'x'"),
         ("where: {body.kind: x}\nparse_json: [body]", "body.kind is inside a text of JSON, which where does not open"),
     ],
 )  # fmt: skip
