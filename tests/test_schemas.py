@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tomllib
+from importlib.resources import files
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -10,6 +11,7 @@ from jsonschema import Draft202012Validator
 from tollwatch.cases.read import find_case_files, read_cases
 from tollwatch.config import read_settings
 from tollwatch.errors import ConfigurationError, UsageError
+from tollwatch.logs.profile import CANONICAL_NAME, NONE, builtin_names
 from tollwatch.logs.profile_yaml import read_profile
 from tollwatch.logs.schema import FIELDS
 from tollwatch.schemas import NAMES, modeline, schema, schema_path, schema_text
@@ -70,6 +72,13 @@ def test_the_schema_of_cases_names_the_canonical_fields() -> None:
 def test_modelines_lead_to_the_copy(name: str, file: str, expected: str) -> None:
     assert modeline(name, PurePath(file)) == expected
     assert schema_path(name) == PurePath(f".tollwatch/{name}.schema.json")
+
+
+@pytest.mark.parametrize("name", [name for name in builtin_names() if name not in (CANONICAL_NAME, NONE)])
+def test_the_profiles_of_the_package_fit_their_schema(name: str) -> None:
+    path = files("tollwatch.logs.profiles") / f"{name}.yml"
+    document = plain(parse_tree(path.read_text("utf-8"), f"{name}.yml").root)
+    assert [error.message for error in Draft202012Validator(schema("profile")).iter_errors(document)] == []
 
 
 def case(events: str = "[{at: 10:00, event: {user_id: u}}]", expect: str = "none", top: str = "rule: r") -> str:

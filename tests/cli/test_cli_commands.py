@@ -276,3 +276,20 @@ def test_quiet_cases_speak_only_where_one_fails(
     Path("rules/none.yml").write_text(RULE, encoding="utf-8")
     code, out, _ = run(capsys, "test", "-q")
     assert (code, "CAS010 the detection many_refusals has no cases" in out) == (1, True)
+
+
+def test_check_shows_the_mistakes_of_own_profiles(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "rules.toml").write_text('rules = ["rules"]\nprofiles = ["profiles"]\n')
+    (here / "profiles").mkdir()
+    (here / "profiles" / "mine.yml").write_text(
+        "fields:\n  timestamp: ts\n  source_ipp: peer\n  tokens_used: {sum: a, path: b}\n"
+    )
+    assert invoke(["check"]) == 1
+    shown = capsys.readouterr().out
+    assert "profiles/mine.yml:3:3: PRF005 'source_ipp' is no canonical field" in shown
+    assert "profiles/mine.yml:4:16: PRF006 tokens_used must have exactly one of path, coalesce and sum" in shown
+
+
+def test_a_profile_shows_which_records_are_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke(["profile", "show", "cloudtrail-bedrock"]) == 0
+    assert "only records where eventSource is bedrock.amazonaws.com" in capsys.readouterr().out

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from reference.samples import PROFILES, rows, rows_of
-from tollwatch.errors import UsageError
+from tollwatch.errors import ConfigurationError, UsageError
 from tollwatch.logs.profile import CANONICAL_NAME, NONE, builtin_names, load_profile
 from tollwatch.logs.read import from_records, open_logs
+from tollwatch.logs.records import lookup
 from tollwatch.logs.times import to_microseconds
 from tollwatch.logs.write import to_raw
 
@@ -70,6 +71,68 @@ def test_every_carrier_is_in_the_sample(name: str) -> None:
     assert seen == {carrier.field for carrier in load_profile(name).carriers}
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_path_is_in_the_sample(name: str) -> None:
+    """Each term of a coalesce and of a sum, each condition, each path of where: one that is spelled wrong shows."""
+    profile = load_profile(name)
+    carried = [path for carrier in profile.carriers for path in (*carrier.paths, *(one for one, _, _ in carrier.when))]
+    paths = {profile.split(path)[1] for path in (*carried, *(path for path, _ in profile.where))}
+    records = [_opened(record, profile.parse_json) for record in lines(PROFILES / name / "sample.jsonl")]
+    assert {path for path in paths if all(lookup(record, path) is None for record in records)} == set()
+
+
+def _opened(record: dict[str, Any], embedded: tuple[str, ...]) -> dict[str, Any]:
+    texts = {path: record[path] for path in embedded if isinstance(record.get(path), str)}
+    return {**record, **{path: json.loads(text) for path, text in texts.items()}}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sample_has_four_records_or_more(name: str) -> None:
+    assert 4 <= len(lines(PROFILES / name / "sample.jsonl")) <= 10
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if load_profile(name).where])
+def test_records_of_other_sources_are_no_events(name: str) -> None:
+    """The sample has such a record; it counts as read, and nothing is reported of it."""
+    folder = PROFILES / name
+    log = open_logs([folder / "sample.jsonl"], load_profile(name), fields=["request_id"])
+    assert sum(len(events) for events in log) == len(lines(folder / "events.jsonl"))
+    assert log.records == len(lines(folder / "sample.jsonl")) > len(lines(folder / "events.jsonl"))
+    assert not log.issues
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("where: {kind: x}\nrecords: {main: a, kinds: {a: {where: {t: x}, key: k}, b: {where: {t: y}, key: k}}}",
+         "beside records, where stands in each kind of record"),
+        ("where: {kind: x}\ntypes: {kind: integer}", "'x' is no number"),
+        ("where: x", "where must be a mapping, not 'x'"),
+        ("where: {body.kind: x}\nparse_json: [body]", "body.kind is inside a text of JSON, which where does not open"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_where(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "mine.yml").write_text(f"{text}\nfields: {{timestamp: t}}\n")
+    with pytest.raises(ConfigurationError) as raised:
+        load_profile("mine", [tmp_path])
+    assert [(one.message, one.line) for one in raised.value.diagnostics] == [(message, 1)]
+
+
+def test_the_documented_profile(tmp_path: Path) -> None:
+    """The example of docs/profiles.md, on a log of its kind."""
+    page = (PROFILES.parents[1] / "docs" / "profiles.md").read_text("utf-8")
+    (example,) = (part for part in page.split("```yaml\n")[1:] if part.startswith("name: our-gateway"))
+    (tmp_path / "our-gateway.yml").write_text(example.split("```")[0])
+    asked = {"log_type": "request", "ts": 1772359200250, "peer": "192.0.2.7:443", "outcome": "denied", "seconds": 0.5}
+    records = [asked, {**asked, "log_type": "health"}, {**asked, "outcome": None, "tokens": {"in": 3, "out": 4}}]
+    events = rows([from_records(records, load_profile("our-gateway", [tmp_path]))])
+    common = {"timestamp": "2026-03-01T10:00:00.250000Z", "source_ip": "192.0.2.7"}
+    assert events == [
+        {"line": 1, **common, "response_code": 401, "latency_ms": 500.0},
+        {"line": 3, **common, "response_code": 200, "tokens_used": 7, "latency_ms": 500.0},
+    ]
+
+
 def test_records_that_join_nothing_are_counted() -> None:
     log = open_logs([PROFILES / "azure-apim" / "sample.jsonl"], load_profile("azure-apim"))
     assert sum(len(events) for events in log) == 4
@@ -108,8 +171,6 @@ def test_a_sum_that_does_not_add_up_is_not_written() -> None:
     ],
 )
 def test_mistakes_in_a_join(tmp_path: Path, text: str, message: str) -> None:
-    from tollwatch.errors import ConfigurationError
-
     (tmp_path / "mine.yml").write_text(f"records: {{{text}}}\nfields: {{timestamp: t}}\n")
     with pytest.raises(ConfigurationError) as raised:
         load_profile("mine", [tmp_path])

@@ -41,6 +41,8 @@ def show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> int:
 
     profile = load_profile(name, load_settings().profiles)
     render.table(("field", "found at"), [(carrier.field, _where(carrier)) for carrier in profile.carriers])
+    for path, text in profile.where:
+        render.out(f"only records where {path} is {text}")
     if profile.source_ip:
         render.out(f"source_ip is {profile.source_ip}")
     return 0

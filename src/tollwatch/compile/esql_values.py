@@ -101,7 +101,12 @@ def milliseconds(value: Typed) -> str:
 
 
 def column_of(column: RawColumn) -> tuple[str, str]:
-    """The source's column under a raw one, and its type."""
+    """The source's column under a raw one, and its type. Raises Refused for what a text of JSON holds."""
+    if column.text_of is not None:
+        raise Refused(
+            f"column {column.path}", "it is inside a text of JSON, which an ES|QL expression cannot open",
+            "keep it in a field of its own, and name that under the profile's targets: esql: columns",
+        )  # fmt: skip
     return column.name, RAW_TYPES[column.kind]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module, metadata
 
 from tollwatch.compile.model import Grade, Options, Query, Refusal, Refused
+from tollwatch.compile.source import own_records
 from tollwatch.diagnostics import closest
 from tollwatch.errors import UsageError
 from tollwatch.logs.profile import Profile
@@ -91,7 +92,7 @@ def compile_node(node: Node, target: Language, profile: Profile, options: Option
         )
         return _refused(node, target, profile, options, refusals)
     try:
-        return target.load()(node, profile, options)
+        return target.load()(*own_records(node, profile), options)
     except Refused as refused:
         return _refused(node, target, profile, options, (refused.refusal,))
 

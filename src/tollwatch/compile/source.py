@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import assert_never
 
 from tollwatch.compile.model import Refused, SourceColumn
 from tollwatch.logs.profile import NONE, Carrier, Profile, RecordKind, Target
 from tollwatch.logs.schema import CANONICAL, FIELDS, FieldType
+from tollwatch.plan.logic import all_of
+from tollwatch.plan.nodes import Aggregate, Node, Number, Predicate, Search, Sequence, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class Carried:
     def plain(self) -> RawColumn | None:
         """The one column whose value is the field's as it stands, where there is one."""
         whole = self.carrier == Carrier(self.field, (self.carrier.paths[0],))
-        return self.columns[0] if whole else None
+        return self.columns[0] if whole and self.columns[0].text_of is None else None
 
     def raw(self) -> Iterator[RawColumn]:
         """Every column that is read."""
@@ -71,10 +76,16 @@ class Source:
         carrier = Carrier(field, (field,)) if self.profile.name == NONE else self.profile.carrier(field)
         if carrier is None:
             raise Refused(f"field {field}", f"the profile {self.profile.name} lacks it")
-        type_ = FIELDS[field].type if self.profile.name != NONE else None
+        type_ = self._type(field, carrier) if self.profile.name != NONE else None
         columns = tuple(self._column(path, field) for path in carrier.paths)
         when = tuple((self._column(path, None), equals, then) for path, equals, then in carrier.when)
         return Carried(field, type_, columns, carrier, when)
+
+    def _type(self, field: str, carrier: Carrier) -> FieldType:
+        """The field's type; what tells the source's records (see ``own_records``) is a number or a text."""
+        if field in FIELDS:
+            return FIELDS[field].type
+        return FieldType.NUMBER if _is_number(self.profile, carrier.paths[0]) else FieldType.TEXT
 
     def text_fields(self) -> tuple[str, ...]:
         """The fields that a keyword looks at. Raises Refused where nobody knows them."""
@@ -158,6 +169,40 @@ def source_of(profile: Profile, language: str) -> Source:
     settings = () if target is None else target.settings
     time = (None if target is None else target.time) or _TIMES[language]
     return Source(profile, language, settings, time, profile.time_resolution)
+
+
+def own_records(node: Node, profile: Profile) -> tuple[Node, Profile]:
+    """The node over the source's own records alone: each search asks for the profile's ``where`` too.
+
+    The profile then carries the paths of ``where`` as fields, whose names no canonical field has.
+    """
+    if not profile.where:
+        return node, profile
+    asked: list[Predicate] = []
+    carriers: list[Carrier] = []
+    for number, (path, text) in enumerate(profile.where, 1):
+        field = re.sub(r"\W+", "_", f"record_{path}", flags=re.ASCII)
+        field = f"{field}_{number}" if any(field == other.field for other in carriers) else field
+        carriers.append(Carrier(field, (path,)))
+        number_ = _is_number(profile, path)
+        asked.append(Number(field, Decimal(text)) if number_ else Text(field, (text,), cased=True))
+    return _asking(node, tuple(asked)), replace(profile, carriers=(*profile.carriers, *carriers))
+
+
+def _is_number(profile: Profile, path: str) -> bool:
+    return profile.raw_type(path, None) in ("integer", "number")
+
+
+def _asking(node: Node, asked: tuple[Predicate, ...]) -> Node:
+    """Every search below asks for these first."""
+    match node:
+        case Search():
+            return replace(node, predicate=all_of([*asked, node.predicate]))
+        case Aggregate() | Sequence():
+            inputs = tuple(replace(one, node=_asking(one.node, asked)) for one in node.inputs)
+            return replace(node, inputs=inputs)
+        case _:
+            assert_never(node)
 
 
 def source_columns(read: Iterator[tuple[str, str, str]]) -> tuple[SourceColumn, ...]:

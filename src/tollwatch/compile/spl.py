@@ -83,7 +83,7 @@ class _Writer:
                 continue
             carried = self.source.carried(name)
             for raw in carried.raw():
-                self._columns[SourceColumn(raw.name, _TYPES[raw.kind], name)] = None
+                self._columns[SourceColumn(spl.column_of(raw), _TYPES[raw.kind], name)] = None
             value = spl.carried(self.source, carried)
             if value != spl.name(name):
                 lines.append(f"| eval {_target(name)}={value}")

@@ -96,7 +96,7 @@ def carried(source: Source, field: Carried) -> str:
         nothing = " AND ".join(f"isnull({value})" for value in values)
         value = f"if({nothing}, null(), {'+'.join(f'coalesce({value}, 0)' for value in values)})"
     for column, equals, then in reversed(field.when):
-        value = f"if({name(column.name)}={string(equals)}, {_literal(then, numeric=numeric and not as_text)}, {value})"
+        value = f"if({_raw(column)}={string(equals)}, {_literal(then, numeric=numeric and not as_text)}, {value})"
     if field.carrier.extract is not None:
         value = _extracted(value, field.carrier.extract)
     if field.carrier.map:
@@ -116,15 +116,27 @@ def carried(source: Source, field: Carried) -> str:
     return value
 
 
+def column_of(column: RawColumn) -> str:
+    """The source's field that holds a raw column."""
+    return column.name if column.text_of is None else column.text_of
+
+
+def _raw(column: RawColumn) -> str:
+    """A raw value; inside a text of JSON it is looked up, unless Splunk took the text for an object as it read it."""
+    if column.text_of is None:
+        return name(column.name)
+    return f"coalesce({name(f'{column.text_of}.{column.name}')}, spath({name(column.text_of)}, {string(column.name)}))"
+
+
 def _text(column: RawColumn) -> str:
     """Splunk reads a JSON null as the text null."""
-    raw = name(column.name)
+    raw = _raw(column)
     return f'case({raw}!="null" AND {raw}!="", {raw})'
 
 
 def _number(column: RawColumn) -> str:
-    raw = name(column.name)
-    return raw if column.kind in ("integer", "number") else f"tonumber({raw})"
+    raw = _raw(column)
+    return raw if column.text_of is None and column.kind in ("integer", "number") else f"tonumber({raw})"
 
 
 def _extracted(value: str, pattern: str) -> str:

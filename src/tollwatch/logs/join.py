@@ -132,13 +132,20 @@ def _column(raw: Raw, path: str) -> pa.Array:
 
 def _of_kind(part: Part, kind: RecordKind) -> Part:
     """The records where each path of the kind's has its text."""
-    chosen = np.ones(len(part.raw.lines), np.bool_)
-    for path, text in kind.where:
-        equal = pc.fill_null(pc.equal(text_values(_column(part.raw, path)), text), False)
+    return Part(part.path, with_texts(part.raw, kind.where))
+
+
+def with_texts(raw: Raw, where: Sequence[tuple[str, str]]) -> Raw:
+    """The records where each path has its text; a number is compared by its shortest decimal one."""
+    if not where:
+        return raw
+    chosen = np.ones(len(raw.lines), np.bool_)
+    for path, text in where:
+        equal = pc.fill_null(pc.equal(text_values(_column(raw, path)), text), False)
         chosen &= equal.to_numpy(zero_copy_only=False)
     kept = pa.array(chosen)
-    columns = {name: column.filter(kept) for name, column in part.raw.columns.items()}
-    return Part(part.path, Raw(columns, part.raw.lines[chosen]))
+    columns = {name: column.filter(kept) for name, column in raw.columns.items()}
+    return Raw(columns, raw.lines[chosen])
 
 
 def _keys(raw: Raw, kind: RecordKind) -> pa.Array:

@@ -108,7 +108,8 @@ class Profile:
     ``sources``: the log sources (category, product, service) that its events belong to; empty is any.
     ``parse_json``: raw paths whose text is JSON, so that paths lead on below them.
     ``time_resolution``: µs; finer digits of a timestamp are cut. ``types``: raw path → the type of its values (text,
-    integer, number, boolean, timestamp, ip, list), where it is not the field's own.
+    integer, number, boolean, timestamp, ip, list), where it is not the field's own. ``where``: raw paths with the text
+    that each has in the source's records; a record with another one is no event.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Profile:
     parse_json: tuple[str, ...] = ()
     types: tuple[tuple[str, str], ...] = ()
     records: Records | None = None
+    where: tuple[tuple[str, str], ...] = ()
 
     def carrier(self, field: str) -> Carrier | None:
         """How the field is carried; None where the source lacks it."""

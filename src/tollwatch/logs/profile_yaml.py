@@ -47,6 +47,7 @@ _KEYS = (
     "source_ip",
     "parse_json",
     "types",
+    "where",
     "records",
     "fields",
     "absent_when",
@@ -71,6 +72,7 @@ class _Reader:
         for name, (key, _) in carriers.items():
             if name not in FIELDS:
                 self.checked.wrong(key, "PRF005", f"{name!r} is no canonical field", closest(name, FIELDS))
+        told = self._pairs(found, "where")
         profile = Profile(
             self._text(found, "name") or stem,
             self._text(found, "description") or "",
@@ -83,10 +85,23 @@ class _Reader:
             self._raw_paths(found, "parse_json"),
             self._types(found),
             self.records,
+            tuple((path, self.checked.text(node, path) or "") for path, node in told),
         )
+        if "where" in found:
+            self._check_where(found["where"], told, profile)
         if "records" in found:
             self._check_join(found["records"], carriers.get("timestamp", (None, None))[1], profile)
         return profile
+
+    def _check_where(self, node: Node, told: list[tuple[str, Node]], profile: Profile) -> None:
+        """The kinds of a join have their own; numbers are numbers, and no text of JSON is opened for it."""
+        if profile.records is not None:
+            self.checked.wrong(node, "PRF007", "beside records, where stands in each kind of record")
+        for path, value in told:
+            if profile.raw_type(path, None) in ("integer", "number"):
+                self._number(value)
+            if any(path.startswith(f"{one}.") for one in profile.parse_json):
+                self.checked.wrong(value, "PRF007", f"{path} is inside a text of JSON, which where does not open")
 
     def _records(self, node: Node) -> Records | None:
         found = self.checked.fields(node, "records", ("main", "kinds"), ("main", "kinds"))

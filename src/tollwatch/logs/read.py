@@ -17,7 +17,7 @@ from tollwatch.errors import UsageError
 from tollwatch.logs.embedded import Embedded
 from tollwatch.logs.files import STDIN, Stream, expand, format_of
 from tollwatch.logs.issues import Issues
-from tollwatch.logs.join import Join, Part
+from tollwatch.logs.join import Join, Part, with_texts
 from tollwatch.logs.jsonl import read_jsonl
 from tollwatch.logs.model import Events, ReadIssue
 from tollwatch.logs.normalise import Normaliser, encoded, whole
@@ -215,10 +215,11 @@ class _Former:
         return paths if self.profile.records is None else Join(self.profile, self.profile.records).carrying(paths)
 
     def carried_paths(self) -> tuple[str, ...]:
-        """The paths that carry the wanted fields; of those inside texts of JSON, the text's."""
+        """The paths that carry the wanted fields, and those of ``where``; of those inside texts of JSON, the text's."""
         wanted = self._wanted()
         paths = _raw_paths(carrier for carrier in self.profile.carriers if carrier.field in wanted)
-        return Embedded(self.profile.parse_json).carrying(paths)
+        told = (path for path, _ in self.profile.where)
+        return Embedded(self.profile.parse_json).carrying(tuple(dict.fromkeys([*paths, *told])))
 
     def _wanted(self) -> tuple[str, ...]:
         names = tuple(carrier.field for carrier in self.profile.carriers) if self.fields is None else self.fields
@@ -233,7 +234,8 @@ class _Former:
         return found[0].raw if found else Raw({}, raw.lines[:0])
 
     def form(self, raw: Raw) -> Events:
-        """The block's records that have a time, as events."""
+        """The block's records that are the source's own and have a time, as events."""
+        raw = with_texts(raw, self.profile.where)
         columns = self._own(raw) if self.profile.name == NONE else self._canonical(raw)
         time, valid = to_microseconds(self._time(raw, columns))
         self.issues.add("no-timestamp", self.name, raw.lines[~valid])

@@ -119,6 +119,8 @@ def _record(record: Mapping[str, object], profile: Profile, carriers: Mapping[st
             _write(raw, carrier, value, profile)
     for carrier, value in sums:
         _write_sum(raw, carrier, value, profile)
+    for path, text in profile.where:
+        _put(raw, path, int(text) if profile.raw_type(path, None) == "integer" else text)
     return raw
 
 
