@@ -53,11 +53,11 @@ def shown(table: Table, entity: Sequence[str], gives: Sequence[str]) -> list[dic
     """The rows of a query's result, in the same form."""
     rows = []
     for at in range(table.rows):
-        row = {name: one.values[at] if one.valid[at] else None for name, one in table.columns.items()}
+        row: dict[str, Any] = {name: _value(one, at) for name, one in table.columns.items()}
         peak = row["peak"] if "peak" in gives else None
         rows.append(
             {
-                "entity": {name: key_text(plain(row[name])) for name in entity},
+                "entity": {name: key_text(row[name]) for name in entity},
                 "triggered_at": int(row["triggered_at"]),
                 **{name: int(row[name]) for name in gives if name != "peak"},
                 "peak": None if peak is None else f"{float(peak):.9g}",
@@ -66,9 +66,10 @@ def shown(table: Table, entity: Sequence[str], gives: Sequence[str]) -> list[dic
     return rows
 
 
-def plain(value: Any) -> Any:
-    """A value of Python's own."""
-    return value.item() if isinstance(value, np.generic) else value
+def _value(one: Column, at: int) -> Any:
+    """A value of Python's own, None where there is none."""
+    value = one.values[at]
+    return None if not one.valid[at] else value.item() if isinstance(value, np.generic) else value
 
 
 def in_order(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -133,7 +133,8 @@ class Predicates:
 
     def _any_text(self, leaf: Callable[[str], Predicate]) -> str:
         fields = self.texts()
-        return self.text(Or(tuple(leaf(field) for field in fields))) if len(fields) != 1 else self.text(leaf(fields[0]))
+        # Beside an "and", the alternatives must stay together.
+        return f"({self.text(Or(tuple(leaf(field) for field in fields)))})"
 
     def _number(self, field: str, operator: str, value: Decimal, negated: bool) -> str:
         typed = self.field(field)

@@ -107,7 +107,8 @@ class Predicates:
         return _matches(self._field(predicate.field), predicate.pattern, cased=predicate.cased)
 
     def _any_text(self, leaf: Callable[[str], Predicate]) -> str:
-        return self.text(Or(tuple(leaf(field) for field in self.source.text_fields())))
+        # Beside an AND, the alternatives must stay together.
+        return f"({self.text(Or(tuple(leaf(field) for field in self.source.text_fields())))})"
 
     def _number(self, predicate: Number | Compare) -> str:
         operator = "=" if isinstance(predicate, Number) else _OPERATORS[predicate.op]

@@ -391,6 +391,7 @@ _SCALAR: Mapping[str, Callable[..., Any]] = {
             "+": lambda a, b: a + b, "-": lambda a, b: a - b,
         }.items()
     },
+    "in": lambda one, *items: one in items,
     "isnull": lambda one: one is None,
     "isnotnull": lambda one: one is not None,
     "isempty": lambda one: one is None or one == "",
