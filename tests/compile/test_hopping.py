@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence as Seq
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import HealthCheck, assume, event, given, settings
@@ -16,39 +15,17 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from reference import hopping as slow
 from reference.canonical import plan_of
 from reference.columns import flat, in_columns
+from reference.hopping_edge import HALF, SECOND, shorter, spans
 from reference.programs import key_text
 from reference.strategies import logs, rule_sets
 from tollwatch.compile.hopping import Hopping
 from tollwatch.compile.hopping_draft import hopping
 from tollwatch.compile.model import Refused
-from tollwatch.compile.outline import is_calendar
-from tollwatch.evaluate.alerts import Alert
 from tollwatch.evaluate.masks import Masks
 from tollwatch.evaluate.run import run
-from tollwatch.plan.nodes import Node, Plan, Search
+from tollwatch.plan.nodes import Plan, Search
 
 EXAMPLES = os.environ.get("TOLLWATCH_EXAMPLES")
-SECOND = 1_000_000
-HALF = SECOND // 2
-
-
-def shorter(node: Node) -> Node:
-    """The node with every sliding timespan half a second shorter."""
-    if isinstance(node, Search):
-        return node
-    inputs = tuple(replace(part, node=shorter(part.node)) for part in node.inputs)
-    span = node.timespan if is_calendar(node) else node.timespan - HALF
-    return replace(node, inputs=inputs, timespan=span)
-
-
-def spans(alerts: Seq[Alert]) -> set[tuple[Any, int, int]]:
-    """(entity, first hit, last hit) over all its alerts."""
-    found: dict[Any, tuple[int, int]] = {}
-    for alert in alerts:
-        entity = tuple(alert.entity)
-        first, last = found.get(entity, (alert.triggered_at, alert.last_seen))
-        found[entity] = (min(first, alert.triggered_at), max(last, alert.last_seen))
-    return {(entity, first, last) for entity, (first, last) in found.items()}
 
 
 def merged(made: Hopping, rows: Seq[dict[str, Any]]) -> set[tuple[Any, int, int]]:

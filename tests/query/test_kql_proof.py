@@ -7,8 +7,9 @@ from typing import Any
 
 from hypothesis import HealthCheck, event, given, settings
 
-from reference.canonical import NAMES, SUMMED, canonical_rule_sets, plan_of
+from reference.canonical import canonical_rule_sets, plan_of
 from reference.proof import in_order, shown, table_of, told
+from reference.random_events import canonical_record
 from reference.strategies import logs
 from tollwatch.compile.model import Mode, Options
 from tollwatch.compile.registry import compile_node, language
@@ -20,17 +21,7 @@ from tollwatch.query.kql.run import run_kql
 
 EXAMPLES = os.environ.get("TOLLWATCH_EXAMPLES")
 CANONICAL = load_profile("canonical")
-LISTS = ("tags", "ports")
 NOW = 1_772_400_000_000_000
-
-
-def canonical_record(one: dict[str, Any]) -> dict[str, Any]:
-    """The event of the random logs under canonical names; lists, which a typed column cannot hold, are left out."""
-    found = {NAMES.get(name, name): value for name, value in one.items() if name not in (*LISTS, "meta", "when")}
-    found["session_id"] = one.get("meta", {}).get("name")
-    for text, number in SUMMED.items():
-        found[number] = one.get({"org_unit": "size", "error_code": "text"}[text])
-    return found
 
 
 @settings(

@@ -36,6 +36,7 @@ from tollwatch.plan.nodes import (
     TimeUnit,
     Wildcard,
 )
+from tollwatch.plan.regex import finds_nothing
 from tollwatch.sigma.model import Op
 
 _OPERATORS = {Op.LT: "<", Op.LTE: "<=", Op.GT: ">", Op.GTE: ">=", Op.EQ: "==", Op.NEQ: "!="}
@@ -157,7 +158,9 @@ class Predicates:
                     field, predicate.pattern, predicate.ignore_case, predicate.multiline, predicate.dotall
                 )
             )
-        return f"{self._as_text(predicate.field)} RLIKE {esql.string(lucene_regex(predicate))}"
+        value = self._as_text(predicate.field)
+        found = f"{value} RLIKE {esql.string(lucene_regex(predicate))}"
+        return f'({value} != "" AND {found})' if self.empty_is_null and finds_nothing(predicate) else found
 
     def _cidr(self, predicate: Cidr) -> str:
         network = ipaddress.ip_network(predicate.network, strict=False)

@@ -36,7 +36,7 @@ from tollwatch.plan.nodes import (
     TimeUnit,
     Wildcard,
 )
-from tollwatch.plan.regex import is_portable, re2_text
+from tollwatch.plan.regex import finds_nothing, is_portable, re2_text
 from tollwatch.sigma.model import Op
 
 _OPERATORS = {Op.LT: "<", Op.LTE: "<=", Op.GT: ">", Op.GTE: ">=", Op.EQ: "==", Op.NEQ: "!="}
@@ -172,7 +172,16 @@ class Predicates:
                     field, predicate.pattern, predicate.ignore_case, predicate.multiline, predicate.dotall
                 )
             )
-        return f"{self._as_text(predicate.field)} matches regex {kql.string(re2_text(predicate))}"
+        value = self._as_text(predicate.field)
+        found = f"{value} matches regex {kql.string(re2_text(predicate))}"
+        if not finds_nothing(predicate):
+            return found
+        if not self.empty_is_null:
+            raise Refused(
+                f"re: {predicate.pattern}", "it is found in an empty text, which Kusto cannot tell from null",
+                "use a profile, in which an empty text is null",
+            )  # fmt: skip
+        return f"(isnotempty({value}) and {found})"
 
     def _cidr(self, predicate: Cidr) -> str:
         version = ipaddress.ip_network(predicate.network, strict=False).version

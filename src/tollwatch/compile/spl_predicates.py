@@ -35,7 +35,7 @@ from tollwatch.plan.nodes import (
     TimeUnit,
     Wildcard,
 )
-from tollwatch.plan.regex import is_portable, strict_end
+from tollwatch.plan.regex import finds_nothing, is_portable, strict_end
 from tollwatch.sigma.model import Op
 
 _OPERATORS = {Op.LT: "<", Op.LTE: "<=", Op.GT: ">", Op.GTE: ">=", Op.EQ: "=", Op.NEQ: "!="}
@@ -134,7 +134,10 @@ class Predicates:
         if not predicate.multiline:
             pattern = strict_end(pattern, r"\z")  # PCRE's $ also stands before a last newline
         quoted = spl.regex_string((f"(?{flags})" if flags else "") + pattern)
-        return f"match({self._field(predicate.field)}, {quoted})"
+        field = self._field(predicate.field)
+        found = f"match({field}, {quoted})"
+        empty = finds_nothing(predicate) and self.source.profile.name != NONE
+        return f'({field}!="" AND {found})' if empty else found  # an empty text is null
 
     def _related(self, predicate: FieldMatch) -> str:
         one, two = self._field(predicate.field), self._field(predicate.other)

@@ -45,6 +45,11 @@ def python_pattern(regex: Regex) -> re.Pattern[str]:
         return compiled if compiled.flags & re.MULTILINE else re.compile(strict_end(regex.pattern, r"\Z"), flags)
 
 
+def finds_nothing(regex: Regex) -> bool:
+    """Whether the pattern is found in an empty text, so that a language without null must tell the two apart."""
+    return python_pattern(regex).search("") is not None
+
+
 _PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$|[^\\$\[]+|.", re.DOTALL)
 
 

@@ -1,0 +1,1 @@
+"""Elastic's ES|QL, as far as detections use it."""
