@@ -15,7 +15,7 @@ from tollwatch.compile.hopping import MILLI, Function, Hopping, Judge, Part, Sli
 from tollwatch.compile.hopping_draft import hopping
 from tollwatch.compile.hopping_feeds import FIRST
 from tollwatch.compile.model import Grade, Mode, Options, Query, Refused, Schedule, SourceColumn, Tolerance
-from tollwatch.compile.outline import Correlation, correlations, exclusive
+from tollwatch.compile.outline import Correlation, correlations, exclusive, in_turn
 from tollwatch.compile.schedule import MINUTE, SECOND, schedule_of
 from tollwatch.compile.source import Source, source_columns, source_of
 from tollwatch.logs.profile import NONE, Profile
@@ -259,7 +259,7 @@ class _Writer:
                 text = self._cases(column, by_field, typed)
             if text != esql.name(column):
                 wanted[column] = (text, set(by_field))
-        return [f"| EVAL {esql.name(column)} = {text}" for column, text in _in_turn(wanted)]
+        return [f"| EVAL {esql.name(column)} = {text}" for column, text in in_turn(wanted)]
 
     def _cases(self, column: str, by_field: dict[str, list[str]], typed: dict[str, Typed]) -> str:
         texts = {name: esql.cast(value, self._types[column]) for name, value in typed.items()}
@@ -362,14 +362,3 @@ def _amount(value: Typed, unit: int) -> str:
     text = value.text if value.type in ("long", "double") else f"TO_DOUBLE({esql.cast(value, 'keyword')})"
     whole = text if unit == 1 and value.type == "long" else f"TO_LONG(ROUND({text} * {unit}))"
     return f"CASE({text} >= 0, {whole})"
-
-
-def _in_turn(wanted: dict[str, tuple[str, set[str]]]) -> Iterator[tuple[str, str]]:
-    """Assignments in an order in which none overwrites a field that a later one reads."""
-    left = dict(wanted)
-    while left:
-        read_by = {column: [other for other, (_, read) in left.items() if column in read] for column in left}
-        free = next((column for column, others in read_by.items() if others in ([], [column])), None)
-        if free is None:
-            raise Refused("group-by names that change places", "one would overwrite the other", "rename one")
-        yield free, left.pop(free)[0]

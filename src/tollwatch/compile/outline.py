@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import assert_never
 
+from tollwatch.compile.model import Refused
 from tollwatch.plan.nodes import (
     Aggregate,
     And,
@@ -197,6 +199,23 @@ def looks_down(node: Correlation) -> bool:
     if isinstance(node, Sequence) or not isinstance(node.condition, Threshold):
         return False
     return all(op in {Op.LT, Op.LTE} for op, _ in node.condition.bounds)
+
+
+def in_turn(wanted: Mapping[str, tuple[str, AbstractSet[str]]]) -> Iterator[tuple[str, str]]:
+    """(column, value) in an order in which no assignment overwrites a field that a later one reads.
+
+    ``wanted``: for each column its value and the fields that it reads.
+
+    Raises:
+        Refused: two columns that change places.
+    """
+    left = dict(wanted)
+    while left:
+        read_by = {column: [other for other, (_, read) in left.items() if column in read] for column in left}
+        free = next((column for column, others in read_by.items() if others in ([], [column])), None)
+        if free is None:
+            raise Refused("group-by names that change places", "one would overwrite the other", "rename one")
+        yield free, left.pop(free)[0]
 
 
 class Names:

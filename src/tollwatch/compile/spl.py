@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from tollwatch.compile import spl_values as spl
 from tollwatch.compile.header import address_limits, header
 from tollwatch.compile.model import Grade, Mode, Options, Query, Refused, Schedule, SourceColumn
+from tollwatch.compile.outline import in_turn
 from tollwatch.compile.schedule import MINUTE, schedule_of
 from tollwatch.compile.source import Source, source_columns, source_of
 from tollwatch.compile.spl_predicates import Predicates
@@ -183,8 +184,8 @@ class _Writer:
         for flag in rest:
             text = "1" if flag in entering else f"if({printer.text(told[flag])}, 1, 0)" if flag in told else "0"
             lines.append(f"| eval {flag}={text}")
-        lines += [f"| eval {line}" for column in made.base.columns if (line := _own_column(column, number))]
-        return lines
+        own = dict(_own_column(column, number) for column in made.base.columns)
+        return lines + [f"| eval {_target(name)}={value}" for name, value in in_turn(own) if value != spl.name(name)]
 
     def _table(self, made: Program, flags: tuple[str, ...]) -> list[str]:
         """The base table: one row for each time and whatever else tells rows apart."""
@@ -225,13 +226,11 @@ def _target(name: str) -> str:
     return quoted if quoted == name else f'"{name}"'
 
 
-def _own_column(column: BaseColumn, number: int) -> str | None:
-    """A base column under its own name, where the branch has it under another or not at all."""
+def _own_column(column: BaseColumn, number: int) -> tuple[str, tuple[str, set[str]]]:
+    """A base column's own name, its value in the branch, and the field that it is read from."""
     source = column.fields[number]
     name = column.name if column.take is Take.KEY else _raw(column)
-    if source is None:
-        return f"{_target(name)}=null()"
-    return None if source == name else f"{_target(name)}={spl.name(source)}"
+    return name, ("null()", set()) if source is None else (spl.name(source), {source})
 
 
 def _raw(column: BaseColumn) -> str:
@@ -258,9 +257,10 @@ def _result(made: Program) -> list[str]:
         lines.append("| eval peak=null()")
     elif result.unit != 1:
         lines.append(f"| eval peak=peak/{result.unit}")
-    renamed = [f'{spl.listed(column)} AS "{name}"' for name, column in result.entity if name != column]
+    # Two names may share a column, so that it is copied and not renamed.
+    named = {name: (spl.name(column), {column}) for name, column in result.entity if name != column}
+    lines += [f"| eval {_target(name)}={value}" for name, value in in_turn(named)]
     for name, _ in result.entity:
         spl.name(name)
-    lines += [f"| rename {', '.join(renamed)}"] if renamed else []
     entity = [spl.listed(name) for name, _ in result.entity]
     return [*lines, f"| table {', '.join([*entity, 'first_seen', 'triggered_at', 'last_seen', 'hits', 'peak'])}"]

@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -496,7 +497,23 @@ def _cidr_match(_types: Sequence[Type], value: str, *networks: str) -> bool:
     return any(mapped.version == network.version and mapped in network for network in found)
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PARTS: Mapping[str, Callable[[datetime], int]] = {
+    "year": lambda at: at.year,
+    "month_of_year": lambda at: at.month,
+    "day_of_month": lambda at: at.day,
+    "hour_of_day": lambda at: at.hour,
+    "minute_of_hour": lambda at: at.minute,
+}
+
+
+def _date_extract(_types: Sequence[Type], part: str, value: int) -> int | None:
+    read = _PARTS.get(part.lower())
+    return None if read is None else read(_EPOCH + timedelta(microseconds=value))
+
+
 FUNCTIONS: Mapping[str, tuple[Type, Callable[..., Any]]] = {
+    "DATE_EXTRACT": (Type.LONG, _date_extract),
     "TO_STRING": (Type.STRING, _to_string),
     "TO_LONG": (Type.LONG, _to_long),
     "TO_DOUBLE": (Type.REAL, _to_double),

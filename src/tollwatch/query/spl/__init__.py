@@ -1,0 +1,1 @@
+"""Splunk's search language, as far as detections use it."""

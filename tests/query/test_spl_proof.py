@@ -1,0 +1,73 @@
+"""The SPL that is compiled, read as text and executed, against the evaluator: random rules, random logs."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, event, given, settings
+
+from reference.canonical import canonical_rule_sets, plan_of
+from reference.proof import in_order, shown, table_of, told
+from reference.random_events import canonical_record
+from reference.strategies import logs
+from tollwatch.compile.model import Mode, Options
+from tollwatch.compile.registry import compile_node, language
+from tollwatch.evaluate.run import run
+from tollwatch.logs.profile import load_profile
+from tollwatch.logs.read import from_records
+from tollwatch.plan.nodes import Plan, Search
+from tollwatch.query.spl.run import run_spl
+from tollwatch.query.table import Column, Table, Type
+
+EXAMPLES = os.environ.get("TOLLWATCH_EXAMPLES")
+CANONICAL = load_profile("canonical")
+NOW = 1_772_400_000_000_000
+TIMES = ("first_seen", "triggered_at", "last_seen")
+
+
+def as_splunk(table: Table) -> Table:
+    """As Splunk has the events: numbers are doubles, a JSON boolean is a text, ``_time`` is in seconds."""
+    found = {}
+    for name, one in table.columns.items():
+        if name == "timestamp":
+            found["_time"] = Column(Type.REAL, one.values / 1_000_000, one.valid)
+        elif one.type in (Type.LONG, Type.REAL):
+            found[name] = Column(Type.REAL, one.values.astype(np.float64), one.valid)
+        elif one.type is Type.BOOL:
+            texts = np.array([str(bool(value)).lower() for value in one.values], object)
+            found[name] = Column(Type.STRING, np.where(one.valid, texts, ""), one.valid)
+        else:
+            found[name] = one
+    return Table(found, table.rows)
+
+
+def in_microseconds(table: Table) -> Table:
+    """The result with whole microseconds and counts."""
+    found = dict(table.columns)
+    for name in (*TIMES, "hits"):
+        scale = 1_000_000 if name in TIMES else 1
+        one = found[name]
+        found[name] = Column(Type.LONG, np.rint(one.values * scale).astype(np.int64), one.valid)
+    return Table(found, table.rows)
+
+
+@settings(
+    max_examples=int(EXAMPLES or "150"), derandomize=EXAMPLES is None, deadline=None, database=None,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+@given(canonical_rule_sets(), logs)
+def test_compiled_spl_finds_what_the_evaluator_does(documents: list[dict[str, Any]], log: list[dict[str, Any]]) -> None:
+    plan = plan_of(documents)
+    events = from_records([canonical_record(one) for one in log], CANONICAL)
+    for node in plan.detections:
+        query = compile_node(node, language("spl"), CANONICAL, Options(Mode.HUNT))
+        if query.text is None:
+            event(f"refused: {query.refused[0].reason}")
+            continue
+        found = in_microseconds(run_spl(query.text, as_splunk(table_of(events)), now=NOW))
+        alerts = run(Plan((node,)), [events]).alerts
+        event("alerts" if alerts else "no alerts")
+        entity = () if isinstance(node, Search) else node.group_by
+        assert in_order(shown(found, entity, query.gives)) == in_order([told(alert, query.gives) for alert in alerts])
