@@ -7,7 +7,6 @@ evaluator's timespans half a second shorter; here the text itself is run.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from reference.canonical import canonical_rule_sets, plan_of
 from reference.hopping_edge import HALF, SECOND, shorter, spans
 from reference.programs import key_text
-from reference.proof import in_order, shown, table_of, told
+from reference.proof import in_order, milliseconds, shown, table_of, told
 from reference.random_events import canonical_record
 from reference.strategies import logs
 from tollwatch.compile.model import Mode, Options
@@ -31,12 +30,6 @@ from tollwatch.query.table import Table, Type
 EXAMPLES = os.environ.get("TOLLWATCH_EXAMPLES")
 CANONICAL = load_profile("canonical")
 NOW = 1_772_400_000_000_000
-
-
-def milliseconds(table: Table) -> Table:
-    """As Elastic keeps it: a date has milliseconds."""
-    time = table.columns["timestamp"]
-    return table.with_columns({"timestamp": replace(time, values=time.values // 1000 * 1000)})
 
 
 def merged(table: Table, entity: tuple[str, ...]) -> set[tuple[Any, int, int]]:

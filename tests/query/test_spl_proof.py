@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
 from hypothesis import HealthCheck, event, given, settings
 
 from reference.canonical import canonical_rule_sets, plan_of
-from reference.proof import in_order, shown, table_of, told
+from reference.proof import as_splunk, in_microseconds, in_order, shown, table_of, told
 from reference.random_events import canonical_record
 from reference.strategies import logs
 from tollwatch.compile.model import Mode, Options
@@ -19,38 +18,10 @@ from tollwatch.logs.profile import load_profile
 from tollwatch.logs.read import from_records
 from tollwatch.plan.nodes import Plan, Search
 from tollwatch.query.spl.run import run_spl
-from tollwatch.query.table import Column, Table, Type
 
 EXAMPLES = os.environ.get("TOLLWATCH_EXAMPLES")
 CANONICAL = load_profile("canonical")
 NOW = 1_772_400_000_000_000
-TIMES = ("first_seen", "triggered_at", "last_seen")
-
-
-def as_splunk(table: Table) -> Table:
-    """As Splunk has the events: numbers are doubles, a JSON boolean is a text, ``_time`` is in seconds."""
-    found = {}
-    for name, one in table.columns.items():
-        if name == "timestamp":
-            found["_time"] = Column(Type.REAL, one.values / 1_000_000, one.valid)
-        elif one.type in (Type.LONG, Type.REAL):
-            found[name] = Column(Type.REAL, one.values.astype(np.float64), one.valid)
-        elif one.type is Type.BOOL:
-            texts = np.array([str(bool(value)).lower() for value in one.values], object)
-            found[name] = Column(Type.STRING, np.where(one.valid, texts, ""), one.valid)
-        else:
-            found[name] = one
-    return Table(found, table.rows)
-
-
-def in_microseconds(table: Table) -> Table:
-    """The result with whole microseconds and counts."""
-    found = dict(table.columns)
-    for name in (*TIMES, "hits"):
-        scale = 1_000_000 if name in TIMES else 1
-        one = found[name]
-        found[name] = Column(Type.LONG, np.rint(one.values * scale).astype(np.int64), one.valid)
-    return Table(found, table.rows)
 
 
 @settings(

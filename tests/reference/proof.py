@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -75,3 +76,38 @@ def _value(one: Column, at: int) -> Any:
 def in_order(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """By time and entity."""
     return sorted(rows, key=lambda row: (row["triggered_at"], str(row["entity"])))
+
+
+TIMES = ("first_seen", "triggered_at", "last_seen")
+
+
+def as_splunk(table: Table) -> Table:
+    """As Splunk has the events: numbers are doubles, a JSON boolean is a text, ``_time`` is in seconds."""
+    found = {}
+    for name, one in table.columns.items():
+        if name == "timestamp":
+            found["_time"] = Column(Type.REAL, one.values / 1_000_000, one.valid)
+        elif one.type in (Type.LONG, Type.REAL):
+            found[name] = Column(Type.REAL, one.values.astype(np.float64), one.valid)
+        elif one.type is Type.BOOL:
+            texts = np.array([str(bool(value)).lower() for value in one.values], object)
+            found[name] = Column(Type.STRING, np.where(one.valid, texts, ""), one.valid)
+        else:
+            found[name] = one
+    return Table(found, table.rows)
+
+
+def in_microseconds(table: Table) -> Table:
+    """The result with whole microseconds and counts."""
+    found = dict(table.columns)
+    for name in (*TIMES, "hits"):
+        scale = 1_000_000 if name in TIMES else 1
+        one = found[name]
+        found[name] = Column(Type.LONG, np.rint(one.values * scale).astype(np.int64), one.valid)
+    return Table(found, table.rows)
+
+
+def milliseconds(table: Table) -> Table:
+    """As Elastic keeps it: a date has milliseconds."""
+    time = table.columns["timestamp"]
+    return table.with_columns({"timestamp": replace(time, values=time.values // 1000 * 1000)})
