@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reference.canonical import canonical_rule_sets, plan_of
 from reference.hopping_edge import HALF, SECOND, shorter
-from reference.proof import as_splunk, in_microseconds, milliseconds, shown, table_of
+from reference.proof import executed, shown, table_of
 from reference.random_events import canonical_record
 from reference.strategies import START, logs
 from tollwatch.compile.model import Mode, Options, Query
@@ -21,9 +21,6 @@ from tollwatch.evaluate.run import run
 from tollwatch.logs.profile import load_profile
 from tollwatch.logs.read import from_records
 from tollwatch.plan.nodes import Plan, Search
-from tollwatch.query.esql.run import run_esql
-from tollwatch.query.kql.run import run_kql
-from tollwatch.query.spl.run import run_spl
 from tollwatch.query.table import Table
 
 EXAMPLES = os.environ.get("TOLLWATCH_EXAMPLES")
@@ -45,16 +42,6 @@ def reported(query: Query, table: Table, entity: tuple[str, ...], phase: int) ->
         rows = shown(executed(query, table, at), entity, ())
         found.update((str(row["entity"]), row["triggered_at"]) for row in rows)
     return found
-
-
-def executed(query: Query, table: Table, now: int) -> Table:
-    match query.target:
-        case "kql":
-            return run_kql(query.text or "", {"events": table}, now=now)
-        case "spl":
-            return in_microseconds(run_spl(query.text or "", as_splunk(table), now=now))
-        case _:
-            return run_esql(query.text or "", {"events": milliseconds(table)}, now=now)
 
 
 phases = st.integers(0, 5 * 60 - 1).map(lambda second: second * SECOND)

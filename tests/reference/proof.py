@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 
 from reference.programs import key_text
+from tollwatch.compile.model import Query
 from tollwatch.evaluate.alerts import Alert
 from tollwatch.logs.model import Events
 from tollwatch.logs.schema import CANONICAL, FieldType
 from tollwatch.logs.values import native
+from tollwatch.query.esql.run import run_esql
+from tollwatch.query.kql.run import run_kql
+from tollwatch.query.spl.run import run_spl
 from tollwatch.query.table import Column, Table, Type, column
 
 TYPES = {
@@ -111,3 +115,14 @@ def milliseconds(table: Table) -> Table:
     """As Elastic keeps it: a date has milliseconds."""
     time = table.columns["timestamp"]
     return table.with_columns({"timestamp": replace(time, values=time.values // 1000 * 1000)})
+
+
+def executed(query: Query, table: Table, now: int) -> Table:
+    """The rows of a query over canonical events, in its own engine."""
+    match query.target:
+        case "kql":
+            return run_kql(query.text or "", {"events": table}, now=now)
+        case "spl":
+            return in_microseconds(run_spl(query.text or "", as_splunk(table), now=now))
+        case _:
+            return run_esql(query.text or "", {"events": milliseconds(table)}, now=now)
