@@ -518,6 +518,7 @@ FUNCTIONS: Mapping[str, tuple[Type, Callable[..., Any]]] = {
     "TO_LONG": (Type.LONG, _to_long),
     "TO_DOUBLE": (Type.REAL, _to_double),
     "TO_DATETIME": (Type.DATETIME, _to_datetime),
+    "TO_BOOLEAN": (Type.BOOL, lambda _types, value: value if isinstance(value, bool) else str(value).lower() == "true"),
     "TO_IP": (Type.STRING, _to_ip),
     "TO_LOWER": (Type.STRING, lambda _types, value: value.lower()),
     "LENGTH": (Type.LONG, lambda _types, value: len(value)),
