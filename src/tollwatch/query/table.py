@@ -58,7 +58,10 @@ class Column:
         """The values at these rows; a negative row has none."""
         if not len(self):
             return nulls(self.type, len(at))
-        return Column(self.type, self.values[at], self.valid[at] & (at >= 0))
+        known = self.valid[at] & (at >= 0)
+        values = self.values[at]
+        # A language whose strings are never null reads what stands there.
+        return Column(self.type, np.where(known, values, "") if self.type is Type.STRING else values, known)
 
     def keep(self, chosen: Mask) -> Column:
         """The chosen rows."""
