@@ -107,6 +107,11 @@ class Table:
         """The chosen rows."""
         return Table({name: one.keep(chosen) for name, one in self.columns.items()}, int(chosen.sum()))
 
+    def renamed(self, names: Mapping[str, str]) -> Table:
+        """The table with columns under new names (old → new), which take the place of those that had them."""
+        kept = {name: one for name, one in self.columns.items() if name not in names.values()}
+        return Table({names.get(name, name): one for name, one in kept.items()}, self.rows)
+
     def with_columns(self, added: Mapping[str, Column]) -> Table:
         """The table with columns replaced or added."""
         return Table({**self.columns, **added}, self.rows)

@@ -5,17 +5,17 @@ Microsoft's documentation, "Scalar functions", "Scalar operators", "Null values"
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tollwatch.query.columns import COMPARE, both, contrary, either, in_network, moment_of, number_text, true_rows
 from tollwatch.query.errors import QueryError
 from tollwatch.query.kql.parse import moment
 from tollwatch.query.kql.syntax import Place
@@ -24,7 +24,6 @@ from tollwatch.query.table import WHOLE, Column, Mask, Type, column, nulls
 Function = Callable[[Sequence[Column], Place], Column]
 _NUMBERS = (Type.LONG, Type.REAL)
 _TIMES = (Type.DATETIME, Type.TIMESPAN)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def truth(values: Mask, valid: Mask | None = None) -> Column:
@@ -41,20 +40,15 @@ def _refuse(name: str, columns: Sequence[Column], place: Place) -> QueryError:
 
 
 def _not(columns: Sequence[Column], place: Place) -> Column:
-    (one,) = _booleans("not", columns, place)
-    return truth(~one.values, one.valid)
+    return contrary(*_booleans("not", columns, place))
 
 
 def _and(columns: Sequence[Column], place: Place) -> Column:
-    left, right = _booleans("and", columns, place)
-    false = (left.valid & ~left.values) | (right.valid & ~right.values)
-    return truth(left.values & right.values, false | (left.valid & right.valid))
+    return both(*_booleans("and", columns, place))
 
 
 def _or(columns: Sequence[Column], place: Place) -> Column:
-    left, right = _booleans("or", columns, place)
-    true = (left.valid & left.values) | (right.valid & right.values)
-    return truth(true, true | (left.valid & right.valid))
+    return either(*_booleans("or", columns, place))
 
 
 def _booleans(name: str, columns: Sequence[Column], place: Place) -> Sequence[Column]:
@@ -67,7 +61,7 @@ def _iff(columns: Sequence[Column], place: Place) -> Column:
     condition, then, otherwise = columns
     _booleans("iff", [condition], place)
     then, otherwise = alike([then, otherwise], place)
-    chosen = condition.valid & condition.values
+    chosen = true_rows(condition)
     return Column(
         then.type, np.where(chosen, then.values, otherwise.values), np.where(chosen, then.valid, otherwise.valid)
     )
@@ -127,24 +121,13 @@ def _negated(function: Function) -> Function:
 def _compared(sign: str) -> Function:
     def compare(columns: Sequence[Column], place: Place) -> Column:
         left, right = _comparable(sign, columns, place)
-        both = left.valid & right.valid
-        one, two = left.values, right.values
-        if left.type is Type.STRING:
-            both = np.ones(len(left), np.bool_)
-        match sign:
-            case "==" | "!=":
-                equal = np.asarray(one == two, np.bool_) & both
-                # One null differs from a value; of two nulls nobody can tell.
-                known = left.valid | right.valid | both
-                return truth(equal if sign == "==" else ~equal, known)
-            case "<":
-                return truth(np.asarray(one < two, np.bool_), both)
-            case "<=":
-                return truth(np.asarray(one <= two, np.bool_), both)
-            case ">":
-                return truth(np.asarray(one > two, np.bool_), both)
-            case _:
-                return truth(np.asarray(one >= two, np.bool_), both)
+        # A string is never null.
+        known = np.ones(len(left), np.bool_) if left.type is Type.STRING else left.valid & right.valid
+        found = np.asarray(COMPARE[sign](left.values, right.values), np.bool_)
+        if sign not in ("==", "!="):
+            return truth(found, known)
+        # One null differs from a value; of two nulls nobody can tell.
+        return truth(found & known if sign == "==" else found | ~known, left.valid | right.valid | known)
 
     return compare
 
@@ -348,10 +331,9 @@ def _to_text(value: Any, type_: Type, _place: Place) -> str:
         case Type.BOOL:
             return "True" if value else "False"
         case Type.DATETIME:
-            moment_ = _EPOCH + timedelta(microseconds=int(value))
-            return f"{moment_:%Y-%m-%dT%H:%M:%S.%f}0Z"
+            return f"{moment_of(value):%Y-%m-%dT%H:%M:%S.%f}0Z"
         case Type.REAL:
-            return str(int(value)) if float(value).is_integer() else repr(float(value))
+            return number_text(value)
         case Type.DYNAMIC if not isinstance(value, str):
             return "" if value is None else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
         case _:
@@ -419,15 +401,7 @@ def _loaded(text: str) -> Any:
 
 def _in_range(columns: Sequence[Column], place: Place) -> Column:
     address, network = _texts(columns, place)
-    return column(Type.BOOL, [_inside(a, n) for a, n in zip(address.values, network.values, strict=True)])
-
-
-def _inside(address: str, network: str) -> bool | None:
-    try:
-        one, net = ipaddress.ip_address(address), ipaddress.ip_network(network, strict=False)
-    except ValueError:
-        return None
-    return one in net if one.version == net.version else None
+    return column(Type.BOOL, [in_network(a, n) for a, n in zip(address.values, network.values, strict=True)])
 
 
 _PARTS: Mapping[str, Callable[[datetime], int]] = {
@@ -447,10 +421,7 @@ def _datetime_part(columns: Sequence[Column], place: Place) -> Column:
     if name not in _PARTS:
         raise QueryError(f"datetime_part: the part {name} is not known", *place)
     read = _PARTS[name]
-    values = [
-        read(_EPOCH + timedelta(microseconds=int(value))) if ok else None
-        for value, ok in zip(time.values, time.valid, strict=True)
-    ]
+    values = [read(moment_of(value)) if ok else None for value, ok in zip(time.values, time.valid, strict=True)]
     return column(Type.LONG, values)
 
 

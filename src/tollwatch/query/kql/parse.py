@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from importlib import resources
 from typing import Any
 
-from lark import Lark, Token, Transformer, UnexpectedInput, v_args
+from lark import Token, Transformer, v_args
 from lark.exceptions import VisitError
 from lark.tree import Meta
 
+from tollwatch.query.columns import EPOCH
 from tollwatch.query.errors import QueryError
 from tollwatch.query.kql import syntax
+from tollwatch.query.reading import read
 from tollwatch.query.table import Type
 
 _UNITS = {
@@ -28,13 +28,6 @@ TYPES = {
     "string": Type.STRING, "datetime": Type.DATETIME, "timespan": Type.TIMESPAN, "time": Type.TIMESPAN,
     "dynamic": Type.DYNAMIC,
 }  # fmt: skip
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@cache
-def _parser() -> Lark:
-    grammar = (resources.files("tollwatch.query.kql") / "grammar.lark").read_text("utf-8")
-    return Lark(grammar, start="query", parser="lalr", propagate_positions=True, maybe_placeholders=True)
 
 
 def parse(text: str) -> syntax.Query:
@@ -44,12 +37,7 @@ def parse(text: str) -> syntax.Query:
         QueryError: what is no Kusto, or a construct that the engine lacks.
     """
     try:
-        tree = _parser().parse(text)
-    except UnexpectedInput as error:
-        found = text[error.pos_in_stream or 0 :].split("\n", 1)[0][:30] if error.pos_in_stream is not None else ""
-        raise QueryError(f"cannot be read here: {found!r}", max(error.line, 1), max(error.column, 1)) from None
-    try:
-        result: syntax.Query = _Builder().transform(tree)
+        result: syntax.Query = _Builder().transform(read("kql", text))
     except VisitError as error:
         if isinstance(error.orig_exc, QueryError):
             raise error.orig_exc from None
@@ -339,4 +327,4 @@ def moment(text: str, place: syntax.Place) -> int:
     except ValueError:
         raise QueryError(f"{text!r} is no time", *place) from None
     aware = read if read.tzinfo is not None else read.replace(tzinfo=UTC)
-    return (aware - _EPOCH) // timedelta(microseconds=1)
+    return (aware - EPOCH) // timedelta(microseconds=1)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 import numpy as np
 
+from tollwatch.query.columns import COMPARE, true_rows
 from tollwatch.query.errors import QueryError
 from tollwatch.query.kql import syntax
-from tollwatch.query.kql.aggregates import AGGREGATES, BEST, best_rows
+from tollwatch.query.kql.aggregates import AGGREGATES, BEST, arg_rows
 from tollwatch.query.kql.functions import FUNCTIONS, alike
 from tollwatch.query.kql.parse import parse
 from tollwatch.query.table import Column, Index, Mask, Table, Type, column, constant, groups, nulls, order
@@ -72,8 +74,7 @@ class _Engine:
             case syntax.Choose():
                 return _chosen(stage, table)
             case syntax.Rename():
-                names = {old.name: new for new, old in stage.names}
-                return Table({names.get(name, name): one for name, one in table.columns.items()}, table.rows)
+                return table.renamed({old.name: new for new, old in stage.names})
             case syntax.Summarize():
                 return self.summarize(stage, table)
             case syntax.Sort():
@@ -101,7 +102,7 @@ class _Engine:
         found = self.value(expression, table)
         if found.type is not Type.BOOL:
             raise QueryError(f"a condition is a bool, not a {found.type}", *expression.place)
-        return np.asarray(found.values & found.valid, np.bool_)
+        return true_rows(found)
 
     def extend(self, stage: syntax.Extend, table: Table) -> Table:
         added: dict[str, Column] = {}
@@ -138,7 +139,7 @@ class _Engine:
 
     def best(self, call: syntax.Call, table: Table, of: Any) -> dict[str, Column]:
         first, *others = call.arguments
-        rows = best_rows(self.value(first, table), of, largest=BEST[call.name])
+        rows = arg_rows(self.value(first, table), of, largest=BEST[call.name])
         if others and isinstance(others[0], syntax.Name) and others[0].name == "*":
             return {name: one.take(rows) for name, one in table.columns.items()}
         return {_own_name(one): self.value(one, table).take(rows) for one in call.arguments}
@@ -387,8 +388,7 @@ _SCALAR: Mapping[str, Callable[..., Any]] = {
     **{
         sign: lambda one, two, compare=compare: None if one is None or two is None else compare(one, two)
         for sign, compare in {
-            "<": lambda a, b: a < b, "<=": lambda a, b: a <= b, ">": lambda a, b: a > b, ">=": lambda a, b: a >= b,
-            "+": lambda a, b: a + b, "-": lambda a, b: a - b,
+            **{sign: COMPARE[sign] for sign in ("<", "<=", ">", ">=")}, "+": operator.add, "-": operator.sub,
         }.items()
     },
     "in": lambda one, *items: one in items,

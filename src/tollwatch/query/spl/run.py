@@ -6,28 +6,21 @@ of BY is in no group.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Any
 
 import numpy as np
-from lark import Lark, Token, UnexpectedInput
+from lark import Token
 
-from tollwatch.query.errors import QueryError
+from tollwatch.query.columns import ARITHMETIC, COMPARE, both, contrary, counted, either, number_text, true_rows
+from tollwatch.query.reading import Tree, failed, read
+from tollwatch.query.spl.functions import FUNCTIONS
 from tollwatch.query.table import Column, Groups, Index, Mask, Table, Type, column, constant, groups, nulls, order
 
 _PLACES = ("index", "sourcetype", "source", "host")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-@cache
-def _parser() -> Lark:
-    grammar = (resources.files("tollwatch.query.spl") / "grammar.lark").read_text("utf-8")
-    return Lark(grammar, start="query", parser="lalr", propagate_positions=True, maybe_placeholders=True)
 
 
 def run_spl(text: str, events: Table, *, now: int) -> Table:
@@ -36,20 +29,10 @@ def run_spl(text: str, events: Table, *, now: int) -> Table:
     Raises:
         QueryError: what is no SPL, what the engine lacks, and names that the events lack.
     """
-    try:
-        tree = _parser().parse(text)
-    except UnexpectedInput as error:
-        at = error.pos_in_stream
-        found = "" if at is None else text[at:].split("\n", 1)[0][:30]
-        raise QueryError(f"cannot be read here: {found!r}", max(error.line, 1), max(error.column, 1)) from None
-    return _Engine(events, now).query(tree)
+    return _Engine(events, now).query(read("spl", text))
 
 
-def _fail(tree: Any, message: str) -> QueryError:
-    return QueryError(message, getattr(tree.meta, "line", 1), getattr(tree.meta, "column", 1))
-
-
-def _name(tree: Any) -> str:
+def _name(tree: Tree) -> str:
     text = str(tree.children[0])
     return text if tree.data == "name" else text[1:-1]
 
@@ -63,7 +46,7 @@ class _Engine:
     events: Table
     now: int
 
-    def query(self, tree: Any) -> Table:
+    def query(self, tree: Tree) -> Table:
         if tree.data == "multisearch":
             inner = [one for one in tree.children if one.data == "inner"]
             table = _appended([self.piped(one.children) for one in inner])
@@ -77,7 +60,7 @@ class _Engine:
     def commands(self, commands: Sequence[Any], table: Table) -> Table:
         for command in commands:
             tree = command.children[0]
-            handler: Callable[[Any, Table], Table] = getattr(self, f"_{tree.data}")
+            handler: Callable[[Tree, Table], Table] = getattr(self, f"_{tree.data}")
             table = handler(tree, table)
         return table
 
@@ -90,7 +73,7 @@ class _Engine:
                 found &= self.term(term, table)
         return found
 
-    def term(self, tree: Any, table: Table) -> Mask:
+    def term(self, tree: Tree, table: Table) -> Mask:
         match tree.data:
             case "ored":
                 found = np.zeros(table.rows, np.bool_)
@@ -104,7 +87,7 @@ class _Engine:
             case _:
                 return self.compared(tree, table)
 
-    def compared(self, tree: Any, table: Table) -> Mask:
+    def compared(self, tree: Tree, table: Table) -> Mask:
         field, sign, value = str(tree.children[0]), str(tree.children[1]), tree.children[2]
         text = _string(str(value.children[0])) if value.data == "string_value" else str(value.children[0])
         if field in _PLACES:
@@ -116,38 +99,38 @@ class _Engine:
             return np.zeros(table.rows, np.bool_)
         if one.type is Type.REAL:
             wanted = _binary(tree, sign, one, constant(Type.REAL, float(text), table.rows))
-            return np.asarray(wanted.values & wanted.valid, np.bool_)
+            return true_rows(wanted)
         if sign not in ("=", "!="):
-            raise _fail(tree, f"a search with {sign} over texts is not known")
+            raise failed(tree, f"a search with {sign} over texts is not known")
         regex = re.compile(re.escape(text).replace(r"\*", ".*"), re.IGNORECASE | re.DOTALL)
         equal = [ok and regex.fullmatch(one_) is not None for one_, ok in zip(one.values, one.valid, strict=True)]
         found = np.array(equal, np.bool_)
         return found if sign == "=" else one.valid & ~found
 
-    def ranged(self, tree: Any, field: str, text: str, table: Table) -> Mask:
+    def ranged(self, tree: Tree, field: str, text: str, table: Table) -> Mask:
         """Relative times; the latest is not itself in the range."""
         found = re.fullmatch(r"-(\d+)([smhd])", text)
         if found is None and text != "now":
-            raise _fail(tree, f"the time {text} is not known")
+            raise failed(tree, f"the time {text} is not known")
         at = self.now / 1_000_000 - (0 if found is None else int(found[1]) * _UNITS[found[2]])
         time = table.columns["_time"].values
         return np.asarray(time >= at if field == "earliest" else time < at, np.bool_)
 
     # ------------------------------------------------------------ commands
 
-    def _search(self, tree: Any, table: Table) -> Table:
+    def _search(self, tree: Tree, table: Table) -> Table:
         return table.keep(self.terms(tree.children, table))
 
-    def _where(self, tree: Any, table: Table) -> Table:
+    def _where(self, tree: Tree, table: Table) -> Table:
         return table.keep(self.holds(tree.children[0], table))
 
-    def _eval(self, tree: Any, table: Table) -> Table:
+    def _eval(self, tree: Tree, table: Table) -> Table:
         for assignment in tree.children:
             name, value = assignment.children
             table = table.with_columns({_name(name): self.value(value, table)})
         return table
 
-    def _stats(self, tree: Any, table: Table) -> Table:
+    def _stats(self, tree: Tree, table: Table) -> Table:
         by = self.by(tree.children[1], table)
         kept = table.keep(_present(by, table.rows))
         by = self.by(tree.children[1], kept)
@@ -157,7 +140,7 @@ class _Engine:
             found[name] = _aggregate(function, value, of)
         return Table(found, of.count)
 
-    def _eventstats(self, tree: Any, table: Table) -> Table:
+    def _eventstats(self, tree: Tree, table: Table) -> Table:
         by = self.by(tree.children[1], table)
         present, of = _present(by, table.rows), groups(list(by.values()), table.rows)
         found = {}
@@ -165,11 +148,11 @@ class _Engine:
             found[name] = _aggregate(function, value, of).take(np.where(present, of.of, -1))
         return table.with_columns(found)
 
-    def _streamstats(self, tree: Any, table: Table) -> Table:
+    def _streamstats(self, tree: Tree, table: Table) -> Table:
         *options, aggregates, fields = tree.children
         said = {str(one.children[0]).lower(): str(one.children[1]).lower() for one in options if one is not None}
         if set(said) - {"current"}:
-            raise _fail(tree, f"streamstats: {', '.join(sorted(set(said) - {'current'}))} is not known")
+            raise failed(tree, f"streamstats: {', '.join(sorted(set(said) - {'current'}))} is not known")
         by = self.by(fields, table)
         present, of = _present(by, table.rows), groups(list(by.values()), table.rows)
         current = said.get("current", "t") not in ("f", "false", "0")
@@ -181,7 +164,7 @@ class _Engine:
     def by(self, fields: Any, table: Table) -> dict[str, Column]:
         return {_name(one): self.named(_name(one), table) for one in (fields.children if fields is not None else ())}
 
-    def aggregates(self, tree: Any, table: Table) -> list[tuple[str, str, Column | None]]:
+    def aggregates(self, tree: Tree, table: Table) -> list[tuple[str, str, Column | None]]:
         found: list[tuple[str, str, Column | None]] = []
         for one in tree.children:
             if one.data == "counted":
@@ -192,7 +175,7 @@ class _Engine:
             found.append((given, str(function).lower(), None if value is None else self.value(value, table)))
         return found
 
-    def _sort(self, tree: Any, table: Table) -> Table:
+    def _sort(self, tree: Tree, table: Table) -> Table:
         count, *orders = tree.children
         keys = []
         for one in orders:
@@ -205,40 +188,38 @@ class _Engine:
         limit = 10_000 if count is None else int(str(count))
         return table.take(at[:limit] if limit else at)
 
-    def _head(self, tree: Any, table: Table) -> Table:
+    def _head(self, tree: Tree, table: Table) -> Table:
         count = tree.children[0]
         return table.take(np.arange(min(10 if count is None else int(str(count)), table.rows)))
 
-    def _fields_sign(self, tree: Any, table: Table) -> Table:
+    def _fields_sign(self, tree: Tree, table: Table) -> Table:
         names = {_name(one) for one in tree.children[1].children}
         away = str(tree.children[0]) == "-"
         return Table({name: one for name, one in table.columns.items() if (name in names) is not away}, table.rows)
 
-    def _fields_only(self, tree: Any, table: Table) -> Table:
+    def _fields_only(self, tree: Tree, table: Table) -> Table:
         names = {_name(one) for one in tree.children[0].children}
         return Table({name: one for name, one in table.columns.items() if name in names}, table.rows)
 
-    def _table(self, tree: Any, table: Table) -> Table:
+    def _table(self, tree: Tree, table: Table) -> Table:
         names = [_name(one) for one in tree.children[0].children]
         return Table({name: self.named(name, table) for name in names}, table.rows)
 
-    def _rename(self, tree: Any, table: Table) -> Table:
-        pairs = {_name(one.children[0]): _name(one.children[1]) for one in tree.children}
-        kept = {name: one for name, one in table.columns.items() if name not in pairs.values()}
-        return Table({pairs.get(name, name): one for name, one in kept.items()}, table.rows)
+    def _rename(self, tree: Tree, table: Table) -> Table:
+        return table.renamed({_name(old): _name(new) for old, new in (one.children for one in tree.children)})
 
     # ------------------------------------------------------------ expressions
 
-    def holds(self, tree: Any, table: Table) -> Mask:
+    def holds(self, tree: Tree, table: Table) -> Mask:
         found = self.value(tree, table)
         if found.type is not Type.BOOL:
-            raise _fail(tree, "where wants a condition")
-        return np.asarray(found.values & found.valid, np.bool_)
+            raise failed(tree, "where wants a condition")
+        return true_rows(found)
 
     def named(self, name: str, table: Table) -> Column:
         return table.columns.get(name, nulls(Type.STRING, table.rows))
 
-    def value(self, tree: Any, table: Table) -> Column:
+    def value(self, tree: Tree, table: Table) -> Column:
         rows = table.rows
         match tree.data:
             case "name" | "quoted_name":
@@ -248,11 +229,10 @@ class _Engine:
             case "string":
                 return constant(Type.STRING, _string(str(tree.children[0])), rows)
             case "and_" | "or_":
-                left, right = (self.value(one, table) for one in tree.children)
-                return _logic(tree.data, left, right)
+                join = both if tree.data == "and_" else either
+                return join(*(self.value(one, table) for one in tree.children))
             case "not_":
-                one = self.value(tree.children[0], table)
-                return Column(Type.BOOL, ~one.values.astype(np.bool_), one.valid)
+                return contrary(self.value(tree.children[0], table))
             case "negative":
                 one = _number(self.value(tree.children[0], table))
                 return Column(Type.REAL, -one.values, one.valid)
@@ -262,9 +242,9 @@ class _Engine:
             case "call":
                 return self.call(tree, table)
             case _:
-                raise _fail(tree, f"{tree.data} is not known")
+                raise failed(tree, f"{tree.data} is not known")
 
-    def call(self, tree: Any, table: Table) -> Column:
+    def call(self, tree: Tree, table: Table) -> Column:
         name = str(tree.children[0]).lower()
         values = [self.value(one, table) for one in tree.children[1:] if one is not None]
         rows = table.rows
@@ -276,11 +256,11 @@ class _Engine:
             case "true" | "false":
                 return constant(Type.BOOL, name == "true", rows)
             case "if":
-                return _choice(values[0].values & values[0].valid, values[1], values[2])
+                return _choice(true_rows(values[0]), values[1], values[2])
             case "case":
                 found = nulls(Type.STRING, rows)
                 for condition, result in zip(values[-2::-2], values[-1::-2], strict=True):
-                    found = _choice(condition.values & condition.valid, result, found)
+                    found = _choice(true_rows(condition), result, found)
                 return found
             case "coalesce":
                 found = values[-1]
@@ -292,7 +272,7 @@ class _Engine:
             case "tonumber":
                 return _number(values[0])
         if name not in FUNCTIONS:
-            raise _fail(tree, f"the function {name} is not known")
+            raise failed(tree, f"the function {name} is not known")
         type_, convert = FUNCTIONS[name]
         known = np.logical_and.reduce([one.valid for one in values])
         cells = zip(known.tolist(), zip(*(one.values.tolist() for one in values), strict=True), strict=True)
@@ -327,8 +307,8 @@ def _appended(tables: Sequence[Table]) -> Table:
 
 def _number(one: Column) -> Column:
     """A text that reads as a number is one; any other is null."""
-    if one.type is Type.REAL:
-        return one
+    if one.type in (Type.REAL, Type.LONG):
+        return Column(Type.REAL, one.values.astype(np.float64), one.valid)
     found = []
     for value, ok in zip(one.values, one.valid, strict=True):
         try:
@@ -351,52 +331,31 @@ def _choice(chosen: Mask, then: Column, otherwise: Column) -> Column:
 
 
 def _text(value: Any) -> str:
-    """A number as Splunk writes it: whole ones without a fraction."""
-    if isinstance(value, float | np.floating):
-        return str(int(value)) if float(value).is_integer() else repr(float(value))
-    return str(value)
+    return number_text(float(value)) if isinstance(value, float | np.floating) else str(value)
 
 
-def _logic(word: str, left: Column, right: Column) -> Column:
-    one, two = left.values.astype(np.bool_), right.values.astype(np.bool_)
-    if word == "and_":
-        decided = (left.valid & ~one) | (right.valid & ~two)
-        return Column(Type.BOOL, one & two & left.valid & right.valid, decided | (left.valid & right.valid))
-    decided = (left.valid & one) | (right.valid & two)
-    return Column(Type.BOOL, decided, decided | (left.valid & right.valid))
-
-
-def _binary(tree: Any, sign: str, left: Column, right: Column) -> Column:
-    if sign in _COMPARE:
+def _binary(tree: Tree, sign: str, left: Column, right: Column) -> Column:
+    sign = "==" if sign == "=" else sign
+    if sign in COMPARE:
         if left.type is not right.type:
             left, right = _number(left), _number(right)
         known = left.valid & right.valid
-        return Column(Type.BOOL, np.asarray(_COMPARE[sign](left.values, right.values), np.bool_), known)
+        return Column(Type.BOOL, np.asarray(COMPARE[sign](left.values, right.values), np.bool_), known)
     left, right = _number(left), _number(right)
     known = left.valid & right.valid
     if sign in "/%":
         known = known & (right.values != 0)
         divisor = np.where(right.values == 0, 1, right.values)
         return Column(Type.REAL, left.values / divisor if sign == "/" else np.fmod(left.values, divisor), known)
-    if sign not in _ARITHMETIC:
-        raise _fail(tree, f"{sign} is not known")
-    return Column(Type.REAL, _ARITHMETIC[sign](left.values, right.values), known)
-
-
-_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
-    "=": lambda a, b: a == b, "==": lambda a, b: a == b, "!=": lambda a, b: a != b, "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b, ">": lambda a, b: a > b, ">=": lambda a, b: a >= b,
-}  # fmt: skip
-_ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
-    "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b,
-}  # fmt: skip
+    if sign not in ARITHMETIC:
+        raise failed(tree, f"{sign} is not known")
+    return Column(Type.REAL, ARITHMETIC[sign](left.values, right.values), known)
 
 
 def _aggregate(function: str, value: Column | None, of: Groups) -> Column:
     if function == "count":
         chosen = np.ones(len(of.of), np.bool_) if value is None else value.valid
-        counted = np.bincount(of.of[chosen], minlength=of.count).astype(np.float64)
-        return Column(Type.REAL, counted, np.ones(of.count, np.bool_))
+        return _number(counted(chosen, of))
     one = _number(value) if value is not None else nulls(Type.REAL, len(of.of))
     mine, group = one.values[one.valid], of.of[one.valid]
     known = np.bincount(group, minlength=of.count) > 0
@@ -406,10 +365,10 @@ def _aggregate(function: str, value: Column | None, of: Groups) -> Column:
     return Column(Type.REAL, np.where(known, values, 0.0), known)
 
 
-def _running(tree: Any, function: str, value: Column | None, of: Groups, present: Mask, *, current: bool) -> Column:
+def _running(tree: Tree, function: str, value: Column | None, of: Groups, present: Mask, *, current: bool) -> Column:
     """The aggregate over the rows of the group up to each row."""
     if function not in ("sum", "min", "max"):
-        raise _fail(tree, f"streamstats {function} is not known")
+        raise failed(tree, f"streamstats {function} is not known")
     one = _number(value) if value is not None else nulls(Type.REAL, len(of.of))
     at = np.lexsort((np.arange(len(of.of)), of.of))
     group, known = of.of[at], one.valid[at]
@@ -428,53 +387,3 @@ def _running(tree: Any, function: str, value: Column | None, of: Groups, present
     back[at] = np.arange(len(at))
     valid = seen[back] & present
     return Column(Type.REAL, np.where(valid, found[back], 0.0), valid)
-
-
-# ---------------------------------------------------------------- functions of one row
-
-
-def _cidrmatch(network: str, address: str) -> bool:
-    try:
-        one, net = ipaddress.ip_address(address), ipaddress.ip_network(network, strict=False)
-    except ValueError:
-        return False
-    return one.version == net.version and one in net
-
-
-def _match(text: str, pattern: str) -> bool:
-    # PCRE's \z is Python's \Z, and its \x{…} is \U….
-    translated = re.sub(r"\\x\{([0-9a-f]+)\}", lambda found: re.escape(chr(int(found[1], 16))), pattern)
-    return re.search(translated.replace(r"\z", r"\Z"), text) is not None
-
-
-def _like(text: str, pattern: str) -> bool:
-    regex = "".join({"%": ".*", "_": "."}.get(letter) or re.escape(letter) for letter in pattern)
-    return re.fullmatch(regex, text, re.DOTALL) is not None
-
-
-def _lower(text: str) -> str:
-    return text.lower() if text.isascii() else "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-
-
-FUNCTIONS: Mapping[str, tuple[Type, Callable[..., Any]]] = {
-    "lower": (Type.STRING, lambda value: _lower(str(value))),
-    "len": (Type.REAL, lambda value: float(len(value))),
-    "substr": (Type.STRING, lambda value, start, length=None: _substr(value, int(start), length)),
-    "like": (Type.BOOL, _like),
-    "match": (Type.BOOL, lambda value, pattern: _match(str(value), pattern)),
-    "cidrmatch": (Type.BOOL, _cidrmatch),
-    "round": (Type.REAL, lambda value, digits=0.0: _round(value, digits)),
-    "floor": (Type.REAL, lambda value: float(np.floor(value))),
-    "split": (Type.DYNAMIC, lambda value, by: str(value).split(by)),
-    "mvcount": (Type.REAL, lambda value: float(len(value))),
-}
-
-
-def _substr(value: str, start: int, length: float | None) -> str:
-    at = start - 1 if start > 0 else max(len(value) + start, 0)
-    return value[at:] if length is None else value[at : at + int(length)]
-
-
-def _round(value: float, digits: float) -> float:
-    scale = 10.0 ** int(digits)
-    return float(np.sign(value) * np.floor(abs(value) * scale + 0.5) / scale)
