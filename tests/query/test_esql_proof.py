@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from reference.canonical import canonical_rule_sets, plan_of
 from reference.hopping_edge import HALF, SECOND, shorter, spans
 from reference.programs import key_text
-from reference.proof import in_order, milliseconds, shown, table_of, told
+from reference.proof import in_order, milliseconds, run_text, shown, table_of, told
 from reference.random_events import canonical_record
 from reference.strategies import logs
 from tollwatch.compile.model import Mode, Options
@@ -24,7 +24,6 @@ from tollwatch.evaluate.run import run
 from tollwatch.logs.profile import load_profile
 from tollwatch.logs.read import from_records
 from tollwatch.plan.nodes import Plan, Search
-from tollwatch.query.esql.run import run_esql
 from tollwatch.query.table import Table, Type
 
 EXAMPLES = os.environ.get("TOLLWATCH_EXAMPLES")
@@ -62,7 +61,7 @@ def test_compiled_esql_finds_what_is_a_little_shorter(
         if query.text is None:
             event(f"refused: {query.refused[0].reason}")
             continue
-        found = run_esql(query.text, {"events": milliseconds(table_of(events))}, now=NOW)
+        found = run_text("esql", query.text, {"events": milliseconds(table_of(events))}, NOW)
         if isinstance(node, Search):
             alerts = run(Plan((node,)), [events]).alerts
             assert in_order(shown(found, (), query.gives)) == in_order([told(one, query.gives) for one in alerts])
@@ -75,5 +74,5 @@ def test_compiled_esql_finds_what_is_a_little_shorter(
 
 def test_the_engine_keeps_times_in_milliseconds() -> None:
     table = table_of(from_records([{"timestamp": "2026-03-01T10:00:00.123456Z"}], CANONICAL))
-    found = run_esql("FROM events | EVAL t = TO_LONG(TO_DATETIME(timestamp))", {"events": table}, now=NOW)
+    found = run_text("esql", "FROM events | EVAL t = TO_LONG(TO_DATETIME(timestamp))", {"events": table}, NOW)
     assert (found.columns["t"].type, found.columns["t"].values.tolist()) == (Type.LONG, [1_772_359_200_123])

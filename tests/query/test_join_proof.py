@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reference.canonical import plan_of
+from reference.proof import run_text
 from reference.samples import PROFILES
 from tollwatch.compile.model import Mode, Options
 from tollwatch.compile.registry import compile_node, language
@@ -15,7 +16,6 @@ from tollwatch.evaluate.run import run
 from tollwatch.logs.profile import load_profile
 from tollwatch.logs.read import from_records
 from tollwatch.plan.nodes import Plan
-from tollwatch.query.kql.run import run_kql
 from tollwatch.query.table import Table, Type, column
 
 PROFILE = load_profile("azure-apim")
@@ -68,7 +68,7 @@ def test_a_query_over_two_tables_finds_the_events(field: str, value: Any) -> Non
     }
     (node,) = plan_of([rule]).detections
     query = compile_node(node, language("kql"), PROFILE, Options(Mode.HUNT))
-    rows = run_kql(query.text or "", tables(), now=0)
+    rows = run_text("kql", query.text or "", tables(), 0)
     alerts = run(Plan((node,)), [from_records(RECORDS, PROFILE)]).alerts
     assert alerts
     assert sorted(rows.columns["triggered_at"].values.tolist()) == sorted(alert.triggered_at for alert in alerts)

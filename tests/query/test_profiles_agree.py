@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from reference.canonical import plan_of
+from reference.proof import run_text
 from reference.samples import PROFILES
 from tollwatch.compile.model import Mode, Options, Query, Refused
 from tollwatch.compile.registry import compile_node, language
@@ -23,8 +24,6 @@ from tollwatch.logs.read import from_records
 from tollwatch.logs.records import lookup
 from tollwatch.logs.schema import FIELDS
 from tollwatch.plan.nodes import Plan
-from tollwatch.query.esql.run import run_esql
-from tollwatch.query.kql.run import run_kql
 from tollwatch.query.table import Table, Type, column
 
 NOW = 1_772_400_000_000_000
@@ -142,8 +141,7 @@ def test_a_query_over_the_raw_log_finds_the_events(name: str, target: str) -> No
         table = raw_table(
             query, source_of(profile, target), records, [times.get(n + 1, 0) for n in range(len(records))]
         )
-        execute = run_kql if target == "kql" else run_esql
-        rows = execute(query.text, {query.source or "": table}, now=NOW)
+        rows = run_text(target, query.text, {query.source or "": table}, NOW)
         found = sorted(rows.columns["triggered_at"].values.tolist())
         scale = 1000 if target == "esql" else 1
         alerts = run(Plan((node,)), [events]).alerts

@@ -14,9 +14,7 @@ from tollwatch.evaluate.alerts import Alert
 from tollwatch.logs.model import Events
 from tollwatch.logs.schema import CANONICAL, FieldType
 from tollwatch.logs.values import native
-from tollwatch.query.esql.run import run_esql
-from tollwatch.query.kql.run import run_kql
-from tollwatch.query.spl.run import run_spl
+from tollwatch.query.engines import Request, TimeRange, execute
 from tollwatch.query.table import Column, Table, Type, column
 
 TYPES = {
@@ -121,8 +119,13 @@ def executed(query: Query, table: Table, now: int) -> Table:
     """The rows of a query over canonical events, in its own engine."""
     match query.target:
         case "kql":
-            return run_kql(query.text or "", {"events": table}, now=now)
+            return run_text("kql", query.text or "", {"events": table}, now)
         case "spl":
-            return in_microseconds(run_spl(query.text or "", as_splunk(table), now=now))
+            return in_microseconds(run_text("spl", query.text or "", {"events": as_splunk(table)}, now))
         case _:
-            return run_esql(query.text or "", {"events": milliseconds(table)}, now=now)
+            return run_text("esql", query.text or "", {"events": milliseconds(table)}, now)
+
+
+def run_text(language: str, text: str, tables: Mapping[str, Table], now: int) -> Table:
+    """The rows of a query at a time, whatever the time range."""
+    return execute(language, Request(text, tables, TimeRange(now)))

@@ -1,4 +1,4 @@
-"""What the languages compute alike: three-valued logic, measures of groups, times, numbers as texts, networks."""
+"""What the languages compute alike: three-valued logic, choices, times, numbers as texts, networks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tollwatch.query.table import Column, Groups, Index, Mask, Type, codes, groups
+from tollwatch.query.table import Column, Mask, Type
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -46,40 +46,10 @@ def true_rows(condition: Column) -> Mask:
     return np.asarray(condition.values & condition.valid, np.bool_)
 
 
-# ---------------------------------------------------------------- measures of groups
-
-
-def counted(chosen: Mask, of: Groups) -> Column:
-    """How many chosen rows each group has."""
-    values = np.bincount(of.of[chosen], minlength=of.count).astype(np.int64)
-    return Column(Type.LONG, values, np.ones(of.count, np.bool_))
-
-
-def summed(one: Column, of: Groups, chosen: Mask) -> Column:
-    """The sum of the chosen rows' values; where a group has none, 0 that is not there."""
-    values = np.zeros(of.count, one.values.dtype)
-    np.add.at(values, of.of[chosen], one.values[chosen])
-    return Column(one.type, values, counted(chosen, of).values > 0)
-
-
-def best_rows(one: Column, of: Groups, chosen: Mask, *, largest: bool) -> Index:
-    """The first of the chosen rows with each group's largest or least value; -1 where it has none."""
-    rows = np.flatnonzero(chosen)
-    ranks = codes(one)[rows]
-    at = np.lexsort((-ranks if largest else ranks, of.of[rows]))
-    found = np.full(of.count, -1, np.int64)
-    which, first = np.unique(of.of[rows][at], return_index=True)
-    found[which] = rows[at][first]
-    return found
-
-
-def first_sights(one: Column, of: Groups, chosen: Mask) -> Mask:
-    """Of the chosen rows, the first of each value in each group: as many as there are distinct values."""
-    rows = np.flatnonzero(chosen)
-    group = Column(Type.LONG, of.of[rows], np.ones(len(rows), np.bool_))
-    found = np.zeros(len(chosen), np.bool_)
-    found[rows[groups([group, one.take(rows)], len(rows)).first]] = True
-    return found
+def choice(chosen: Mask, then: Column, otherwise: Column) -> Column:
+    """The one or the other, of the same type, with its null."""
+    values = np.where(chosen, then.values, otherwise.values)
+    return Column(then.type, values, np.where(chosen, then.valid, otherwise.valid))
 
 
 # ---------------------------------------------------------------- single values

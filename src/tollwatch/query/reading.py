@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -10,6 +11,7 @@ from lark import Lark, UnexpectedInput
 
 from tollwatch.query.errors import QueryError
 
+_COMMAND = re.compile(r"[A-Za-z][\w-]*")
 Tree = Any
 """A tree of lark's, whose children it does not type."""
 
@@ -29,9 +31,18 @@ def read(language: str, text: str) -> Tree:
     try:
         return _parser(language).parse(text)
     except UnexpectedInput as error:
-        at = error.pos_in_stream
-        found = "" if at is None else text[at:].split("\n", 1)[0][:30]
-        raise QueryError(f"cannot be read here: {found!r}", max(error.line, 1), max(error.column, 1)) from None
+        raise _refused(text, error) from None
+
+
+def _refused(text: str, error: UnexpectedInput) -> QueryError:
+    """The mistake; a stage that no rule of the grammar begins with is refused by its name."""
+    at = len(text) if (error.pos_in_stream or 0) < 0 else error.pos_in_stream or 0
+    line, column = text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
+    command = _COMMAND.match(text, at)
+    if command and text[:at].rstrip().endswith("|"):
+        return QueryError(f"the command {command[0]} is not known", line, column)
+    found = text[at:].split("\n", 1)[0][:30]
+    return QueryError(f"cannot be read here: {found!r}" if found else "ends too early", line, column)
 
 
 def failed(tree: Tree, message: str) -> QueryError:

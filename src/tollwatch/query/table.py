@@ -68,6 +68,23 @@ class Column:
         return Column(self.type, self.values[chosen], self.valid[chosen])
 
 
+@dataclass(frozen=True, slots=True)
+class Many(Column):
+    """Several values in a row: lists of values of the ``inner`` type, or single ones."""
+
+    inner: Type
+
+    def take(self, at: Index) -> Many:
+        """The values at these rows; a negative row has none."""
+        if not len(self):
+            return Many(self.type, np.full(len(at), None, object), np.zeros(len(at), np.bool_), self.inner)
+        return Many(self.type, self.values[at], self.valid[at] & (at >= 0), self.inner)
+
+    def keep(self, chosen: Mask) -> Many:
+        """The chosen rows."""
+        return Many(self.type, self.values[chosen], self.valid[chosen], self.inner)
+
+
 def column(type_: Type, values: Sequence[Any]) -> Column:
     """A column of Python values; None is none."""
     valid = np.array([value is not None for value in values], np.bool_)

@@ -15,21 +15,19 @@ import numpy as np
 from tollwatch.query.columns import (
     ARITHMETIC,
     COMPARE,
-    best_rows,
     both,
     contrary,
-    counted,
     either,
-    first_sights,
-    summed,
     true_rows,
 )
+from tollwatch.query.engines import Request
 from tollwatch.query.esql.functions import FUNCTIONS, MILLI
+from tollwatch.query.measures import best_rows, between_ranks, counted, first_sights, ranked, summed
 from tollwatch.query.reading import Tree, failed, read
 from tollwatch.query.table import (
     Column,
     Groups,
-    Index,
+    Many,
     Mask,
     Table,
     Type,
@@ -44,28 +42,13 @@ _UNITS = {"millisecond": 1, "second": 1_000, "minute": 60_000, "hour": 3_600_000
 _NUMBERS = (Type.LONG, Type.REAL)
 
 
-@dataclass(frozen=True, slots=True)
-class Many(Column):
-    """Several values in a row: lists of values of the ``inner`` type, or single ones."""
-
-    inner: Type
-
-    def take(self, at: Index) -> Many:
-        """The values at these rows."""
-        return Many(self.type, self.values[at], self.valid[at], self.inner)
-
-    def keep(self, chosen: Mask) -> Many:
-        """The chosen rows."""
-        return Many(self.type, self.values[chosen], self.valid[chosen], self.inner)
-
-
-def run_esql(text: str, tables: Mapping[str, Table], *, now: int) -> Table:
-    """The rows of a query over these tables, by the name after FROM; ``now`` (µs) is what NOW() gives.
+def run(request: Request) -> Table:
+    """The rows of a query over the request's tables, by the name after FROM.
 
     Raises:
         QueryError: what is no ES|QL, what the engine lacks, and names that the tables lack.
     """
-    return _Engine(tables, now).query(read("esql", text))
+    return _Engine(request.tables, request.range.now).query(read("esql", request.text))
 
 
 def _name(tree: Tree) -> str:
@@ -210,11 +193,10 @@ class _Engine:
             case "MIN" | "MAX":
                 return one.take(best_rows(one, of, known, largest=name == "MAX"))
             case "MEDIAN":
-                return _statistic(one, of, known, 50)
+                return ranked(one, of, known, 0.5, between_ranks)
             case "PERCENTILE":
-                return _statistic(
-                    one, of, known, float(self.value(arguments[1], table).values[0]) if table.rows else 50
-                )
+                percent = float(self.value(arguments[1], table).values[0]) if table.rows else 50
+                return ranked(one, of, known, percent / 100, between_ranks)
             case "VALUES":
                 lists: list[dict[Any, None]] = [{} for _ in range(of.count)]
                 for group, value in zip(of.of[known].tolist(), one.values[known].tolist(), strict=True):
@@ -312,14 +294,6 @@ class _Engine:
 
 
 # ---------------------------------------------------------------- columns
-
-
-def _statistic(one: Column, of: Groups, known: Mask, percent: float) -> Column:
-    values: list[float | None] = []
-    for group in range(of.count):
-        mine = one.values[known & (of.of == group)]
-        values.append(float(np.percentile(mine.astype(np.float64), percent)) if len(mine) else None)
-    return column(Type.REAL, values)
 
 
 def _binary(tree: Tree, sign: str, left: Column, right: Column) -> Column:

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from tollwatch.query.columns import best_rows, counted, first_sights, summed
 from tollwatch.query.errors import QueryError
-from tollwatch.query.kql.syntax import Place
+from tollwatch.query.measures import best_rows, counted, first_sights, summed
+from tollwatch.query.syntax import Place
 from tollwatch.query.table import Column, Groups, Index, Type
 
 Aggregate = Callable[[Sequence[Column], Groups, Place], Column]

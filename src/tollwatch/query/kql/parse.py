@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,8 +31,8 @@ TYPES = {
 }  # fmt: skip
 
 
-def parse(text: str) -> syntax.Query:
-    """The query.
+def parse(text: str, _macros: Mapping[str, str] | None = None) -> syntax.Query:
+    """The query. Kusto has no macros.
 
     Raises:
         QueryError: what is no Kusto, or a construct that the engine lacks.

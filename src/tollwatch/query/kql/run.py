@@ -10,6 +10,7 @@ from typing import Any, assert_never
 import numpy as np
 
 from tollwatch.query.columns import COMPARE, true_rows
+from tollwatch.query.engines import Request
 from tollwatch.query.errors import QueryError
 from tollwatch.query.kql import syntax
 from tollwatch.query.kql.aggregates import AGGREGATES, BEST, arg_rows
@@ -20,14 +21,14 @@ from tollwatch.query.table import Column, Index, Mask, Table, Type, column, cons
 NO_PLACE: syntax.Place = (1, 1)
 
 
-def run_kql(text: str, tables: Mapping[str, Table], *, now: int) -> Table:
-    """The rows of a query over these tables; ``now`` (µs since the epoch) is what now() gives.
+def run(request: Request) -> Table:
+    """The rows of a query over the request's tables.
 
     Raises:
         QueryError: what is no Kusto, what the engine lacks, and names that the tables lack.
     """
-    query = parse(text)
-    engine = _Engine(tables, now)
+    query = parse(request.text)
+    engine = _Engine(request.tables, request.range.now)
     for name, value in query.lets:
         if isinstance(value, syntax.Pipeline):
             engine.views[name] = value

@@ -1,59 +1,13 @@
-"""Kusto's syntax as frozen trees: expressions, and stages of a pipeline. Each knows where it stands in the text."""
+"""The stages of a Kusto pipeline, as frozen trees over expressions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from tollwatch.query.syntax import Assignment, Call, Element, Expression, Literal, Name, Place
 from tollwatch.query.table import Type
 
-Place = tuple[int, int]  # line and column, 1-based
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A column, or what a ``let`` names."""
-
-    name: str
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
-    """A value; None is a null of the type."""
-
-    type: Type
-    value: Any
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A function, or an operator by its sign."""
-
-    name: str
-    arguments: tuple[Expression, ...]
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Element:
-    """Something inside a dynamic value: by a name or a number; or a column of the state of a scan."""
-
-    of: Expression
-    key: str | int
-    place: Place
-
-
-Expression = Name | Literal | Call | Element
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A value under a name; without one, the language makes it up."""
-
-    name: str | None
-    value: Expression
+__all__ = ["Assignment", "Call", "Element", "Expression", "Literal", "Name", "Place"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,22 +14,24 @@ from typing import Any
 import numpy as np
 from lark import Token
 
-from tollwatch.query.columns import ARITHMETIC, COMPARE, both, contrary, counted, either, number_text, true_rows
+from tollwatch.query.columns import ARITHMETIC, COMPARE, both, contrary, either, number_text, true_rows
+from tollwatch.query.engines import Request
+from tollwatch.query.measures import counted, running
 from tollwatch.query.reading import Tree, failed, read
 from tollwatch.query.spl.functions import FUNCTIONS
-from tollwatch.query.table import Column, Groups, Index, Mask, Table, Type, column, constant, groups, nulls, order
+from tollwatch.query.table import Column, Groups, Mask, Table, Type, column, constant, groups, nulls, order
 
 _PLACES = ("index", "sourcetype", "source", "host")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def run_spl(text: str, events: Table, *, now: int) -> Table:
-    """The rows of a search over these events; ``now`` (µs) is what now() gives. ``_time`` is in seconds.
+def run(request: Request) -> Table:
+    """The rows of a search over all events of the request's tables; ``_time`` is in seconds.
 
     Raises:
         QueryError: what is no SPL, what the engine lacks, and names that the events lack.
     """
-    return _Engine(events, now).query(read("spl", text))
+    return _Engine(_appended([*request.tables.values()]), request.range.now).query(read("spl", request.text))
 
 
 def _name(tree: Tree) -> str:
@@ -290,6 +292,8 @@ def _present(by: Mapping[str, Column], rows: int) -> Mask:
 
 
 def _appended(tables: Sequence[Table]) -> Table:
+    if len(tables) == 1:
+        return tables[0]
     names = dict.fromkeys(name for table in tables for name in table.columns)
     found = {}
     for name in names:
@@ -370,20 +374,8 @@ def _running(tree: Tree, function: str, value: Column | None, of: Groups, presen
     if function not in ("sum", "min", "max"):
         raise failed(tree, f"streamstats {function} is not known")
     one = _number(value) if value is not None else nulls(Type.REAL, len(of.of))
-    at = np.lexsort((np.arange(len(of.of)), of.of))
-    group, known = of.of[at], one.valid[at]
-    starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]]) if len(at) else np.zeros(0, np.int64)
     neutral = {"sum": 0.0, "min": np.inf, "max": -np.inf}[function]
     operate = {"sum": np.add, "min": np.minimum, "max": np.maximum}[function]
-    values, some = np.where(known, one.values[at], neutral), known.astype(np.float64)
-    found, seen = np.empty(len(at)), np.empty(len(at), np.bool_)
-    for first, last in zip(starts, np.r_[starts[1:], len(at)] if len(at) else starts, strict=True):  # by group
-        sums = operate.accumulate(values[first:last])
-        count = np.cumsum(some[first:last])
-        if not current:
-            sums, count = np.r_[neutral, sums[:-1]], np.r_[0.0, count[:-1]]
-        found[first:last], seen[first:last] = sums, count > 0
-    back: Index = np.empty(len(at), np.int64)
-    back[at] = np.arange(len(at))
-    valid = seen[back] & present
-    return Column(Type.REAL, np.where(valid, found[back], 0.0), valid)
+    found = running(one, of, operate, neutral, current=current)
+    valid = found.valid & present
+    return Column(Type.REAL, np.where(valid, found.values, 0.0), valid)

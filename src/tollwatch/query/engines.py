@@ -1,0 +1,93 @@
+"""The languages that can be executed, under one call. They know nothing of rules: text, tables and a time range in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+
+import numpy as np
+
+from tollwatch.query.table import Mask, Table, Type
+
+MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """What the search's time picker says, in µs: rows from ``start`` to before ``end``; ``now`` is what now() gives."""
+
+    now: int
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A query to run: its text, the tables by name, the time range, and macros' definitions by name (SPL)."""
+
+    text: str
+    tables: Mapping[str, Table]
+    range: TimeRange
+    macros: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A language: its name, the ending of its files, the column of an event's time, and how many µs its unit has."""
+
+    name: str
+    suffix: str
+    time: str
+    unit: int
+    run: Callable[[Request], Table]
+
+
+def execute(language: str, request: Request) -> Table:
+    """The rows of a query.
+
+    Raises:
+        QueryError: what is not of the language, what the engine lacks, and names that the tables lack.
+    """
+    engine = ENGINES[language]
+    tables = {name: _within(table, engine, request.range) for name, table in request.tables.items()}
+    return engine.run(Request(request.text, tables, request.range, request.macros))
+
+
+def check(language: str, text: str, macros: Mapping[str, str]) -> None:
+    """Reads a query and looks up every stage and function that it names, without running it.
+
+    Raises:
+        QueryError: what is not of the language, and what the engine lacks.
+    """
+    import_module(f"tollwatch.query.{language}.parse").parse(text, macros)
+
+
+def _within(table: Table, engine: Engine, picked: TimeRange) -> Table:
+    """The rows in the time range; a table without times is whole, and a row without a time is in no range."""
+    time = table.columns.get(engine.time)
+    if time is None or time.type not in (Type.DATETIME, Type.REAL) or (picked.start is None and picked.end is None):
+        return table
+    chosen: Mask = time.valid.copy()
+    if picked.start is not None:
+        chosen &= np.asarray(time.values >= picked.start / engine.unit, np.bool_)
+    if picked.end is not None:
+        chosen &= np.asarray(time.values < picked.end / engine.unit, np.bool_)
+    return table.keep(chosen)
+
+
+def _runner(language: str) -> Callable[[Request], Table]:
+    """The engine's own module, imported when it is first used."""
+
+    def run(request: Request) -> Table:
+        found: Table = import_module(f"tollwatch.query.{language}.run").run(request)
+        return found
+
+    return run
+
+
+ENGINES: Mapping[str, Engine] = {
+    "spl": Engine("spl", ".spl", "_time", MICROSECONDS, _runner("spl")),
+    "kql": Engine("kql", ".kql", "TimeGenerated", 1, _runner("kql")),
+    "esql": Engine("esql", ".esql", "@timestamp", 1, _runner("esql")),
+}
