@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from tollwatch.cases.expand import expand
 from tollwatch.cases.match import Differences, compare, describe_differences
 from tollwatch.cases.model import Case, LogFile, Step
-from tollwatch.cases.result import CaseResult, Status
+from tollwatch.cases.result import LOCAL, CaseResult, Status
 from tollwatch.diagnostics import Diagnostic, render
 from tollwatch.errors import DiagnosticsError, TollwatchError, UsageError
 
@@ -25,6 +26,9 @@ _EXPLAINED = 3
 """How many missing alerts of one case are explained."""
 
 _CASE_COST = 1
+_PROOF_COST = 60
+"""What a query's proof over a case costs, in cases run by the evaluator."""
+
 _BYTES_COST = 40_000
 """Log bytes that cost as much as a case of steps: about 2 ms."""
 
@@ -36,7 +40,8 @@ _POOL_COST = 2_000
 class Prepared:
     """A case with the plan of its rule and its profile. ``result`` is what it comes to if all is as expected.
 
-    ``replaced``: the profile is not the one that the case was written for.
+    ``replaced``: the profile is not the one that the case was written for. The engine is the result's;
+    ``as_deployed``: see ``prove``.
     """
 
     result: CaseResult
@@ -44,6 +49,7 @@ class Prepared:
     replaced: bool
     node: Node
     profile: Profile
+    as_deployed: bool = False
 
 
 def judge_all(prepared: Sequence[Prepared | CaseResult], processes: int) -> list[CaseResult]:
@@ -63,7 +69,8 @@ def _cost(prepared: Prepared | CaseResult) -> float:
     if isinstance(prepared, CaseResult):
         return 0
     logs = (event.path for event in prepared.case.events if isinstance(event, LogFile))
-    return _CASE_COST + sum(path.stat().st_size for path in logs if path.is_file()) / _BYTES_COST
+    own = _CASE_COST if prepared.result.engine == LOCAL else _PROOF_COST
+    return own + sum(path.stat().st_size for path in logs if path.is_file()) / _BYTES_COST
 
 
 def judge(prepared: Prepared | CaseResult) -> CaseResult:
@@ -103,6 +110,8 @@ def _judged(prepared: Prepared) -> CaseResult:
     if refusals:
         message = "\n".join(_refusal(refusal) for refusal in refusals)
         return replace(result, status=Status.REFUSED, message=message, diagnostics=refusals)
+    if result.engine != LOCAL:
+        return _proved(prepared)
     alerts = run(Plan((node,)), case_events(prepared)).alerts
     found = compare(expect, alerts)
     if not found:
@@ -115,22 +124,58 @@ def _refusal(refusal: Diagnostic) -> str:
     return f"{refusal.code} {refusal.message}" + (f"\nhint: {refusal.hint}" if refusal.hint else "")
 
 
+def _proved(prepared: Prepared) -> CaseResult:
+    """The result of the compiled query's proof."""
+    from tollwatch.evaluate.run import run
+    from tollwatch.plan.nodes import Plan
+    from tollwatch.prove.prove import Subject, prove
+    from tollwatch.prove.tables import logged
+
+    blocks = list(case_events(prepared))
+    records = logged(list(case_records(prepared)), prepared.profile)
+    subject = Subject(
+        prepared.node, prepared.profile, records, cache(lambda node: run(Plan((node,)), iter(blocks)).alerts)
+    )
+    proof = prove(subject, prepared.result.engine, as_deployed=prepared.as_deployed)
+    result = replace(
+        prepared.result, grade=str(proof.grade), found=proof.found,
+        deployed=None if proof.deployment is None else str(proof.deployment),
+    )  # fmt: skip
+    if proof.refused:
+        return replace(result, status=Status.REFUSED, message="\n".join(proof.refused))
+    return replace(result, status=Status.FAILED, message="\n".join(proof.lines)) if proof.lines else result
+
+
+def case_records(prepared: Prepared) -> Iterator[Mapping[str, object]]:
+    """A case's events in the raw form of its profile: steps, then logs."""
+    from tollwatch.logs.raw_records import raw_records
+
+    yield from _step_records(prepared)
+    logs = [event.path for event in prepared.case.events if isinstance(event, LogFile)]
+    yield from (record.values for record in raw_records(logs))
+
+
+def _step_records(prepared: Prepared) -> list[dict[str, object]]:
+    """What the steps make, as raw records of the profile."""
+    from tollwatch.logs.write import to_raw
+
+    case, profile = prepared.case, prepared.profile
+    records = [record for step in case.events if isinstance(step, Step) for record in expand(step, case.name)]
+    if prepared.replaced:
+        records = [_as_logged(record, profile) for record in records]
+    return to_raw(records, profile)
+
+
 def case_events(prepared: Prepared) -> Iterator[Events]:
     """A case's events in canonical form, with the fields that the rule reads: steps, then logs.
 
     Steps are written as raw records of the profile first, so that they are read as its logs are.
     """
     from tollwatch.logs.read import from_records, open_logs
-    from tollwatch.logs.write import to_raw
 
     case, profile, needed = prepared.case, prepared.profile, _fields(prepared.node)
-    steps = [event for event in case.events if isinstance(event, Step)]
-    if steps:
-        records = [record for step in steps for record in expand(step, case.name)]
-        if prepared.replaced:
-            records = [_as_logged(record, profile) for record in records]
-        raw = to_raw(records, profile)
-        yield from_records(raw, profile, name=f"{prepared.result.file}: {case.name}", fields=needed)
+    if any(isinstance(event, Step) for event in case.events):
+        yield from_records(_step_records(prepared), profile, name=f"{prepared.result.file}: {case.name}", fields=needed)
     logs = [event.path for event in case.events if isinstance(event, LogFile)]
     if logs:
         yield from open_logs(logs, profile, fields=needed)

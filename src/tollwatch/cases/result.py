@@ -10,6 +10,11 @@ from enum import StrEnum
 from tollwatch.cases.model import Expectation, Expected
 from tollwatch.diagnostics import Diagnostic
 from tollwatch.evaluate.alerts import Alert, format_time, to_record
+from tollwatch.prove.findings import Finding
+from tollwatch.prove.findings import to_record as finding_record
+
+LOCAL = "local"
+"""The engine that evaluates a rule itself."""
 
 
 class Status(StrEnum):
@@ -26,7 +31,8 @@ class CaseResult:
     """One case, run by one engine. ``line`` and ``column`` are the case's, 1-based (0: the whole file).
 
     ``message`` says in plain lines why it did not pass; empty where it did. ``grade`` is that of a compiled query;
-    the local evaluator has none. ``diagnostics`` are the mistakes that kept the case from running.
+    the local evaluator has none. ``found`` is what a query found, as ``actual`` is what the evaluator did; ``deployed``
+    says how it fared as a SIEM runs it. ``diagnostics`` are the mistakes that kept the case from running.
     """
 
     file: str
@@ -40,8 +46,10 @@ class CaseResult:
     expected: tuple[Expectation, ...] = ()
     actual: tuple[Alert, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
-    engine: str = "local"
+    engine: str = LOCAL
     grade: str | None = None
+    found: tuple[Finding, ...] = ()
+    deployed: str | None = None
 
 
 def result_record(result: CaseResult) -> dict[str, object]:
@@ -55,8 +63,9 @@ def result_record(result: CaseResult) -> dict[str, object]:
         "grade": result.grade,
         "status": str(result.status),
         "expected": [expectation_record(expectation) for expectation in result.expected],
-        "actual": [to_record(alert) for alert in result.actual],
+        "actual": [to_record(alert) for alert in result.actual] + [finding_record(one) for one in result.found],
         "message": result.message,
+        **({} if result.deployed is None else {"deployed": result.deployed}),
     }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from tollwatch.cases.judge import Prepared, errored, judge, judge_all, rendered
 from tollwatch.cases.keyword import Chooser, compile_keyword
 from tollwatch.cases.model import Case, CaseFile, Step
 from tollwatch.cases.read import find_case_files, read_cases
-from tollwatch.cases.result import CaseResult, Status
+from tollwatch.cases.result import LOCAL, CaseResult, Status
 from tollwatch.cases.rules import load_rules
 from tollwatch.config import Settings, load_settings
 from tollwatch.diagnostics import Diagnostic, Severity, closest, in_order
@@ -38,12 +39,16 @@ def run_cases(
     keyword: str | None = None,
     profile: str | None = None,
     processes: int = 1,
+    engines: Sequence[str] = (LOCAL,),
+    as_deployed: bool = False,
 ) -> tuple[CaseResult, ...]:
     """Run the cases among and below ``paths`` (default: the fixtures of the settings), in file order.
 
     ``keyword`` chooses among ``rule case-name file`` (see ``keyword``). ``profile`` takes the place of canonical in
     cases that are written as steps alone: a log stays in the form it was written in. Without ``paths``, every rule
     must be usable and every detection have cases; with them, only the detections that they are about. A file that
+    ``engines``: ``local`` and languages (spl, kql, esql), whose compiled queries are then executed and held against the
+    local evaluator; ``as_deployed`` runs them as a SIEM does. A file that
     cannot be read is one result of status error, and the others run. ``processes`` is the most that are used, where
     more than one pays; a script that asks for more runs again in each, and needs its ``__main__`` guard.
 
@@ -56,7 +61,8 @@ def run_cases(
     read = [read_file(file) for file in find_case_files(given)]
     runner = Runner(load_rules(settings) if rules is None else rules, settings.profiles, profile)
     whole = [*(runner.unusable() if paths is None else ()), *runner.incomplete(read, every=paths is None)]
-    prepared = [one for file in read for one in _prepared(runner, file, chosen)]
+    once = [one for file in read for one in _prepared(runner, file, chosen)]
+    prepared = [_by_engine(one, engine, as_deployed) for one in once for engine in engines]
     return (
         *judge_all(prepared, processes),
         *(result for result in whole if chosen(f"{result.rule} {result.name} {result.file}")),
@@ -86,6 +92,12 @@ def _prepared(runner: Runner, file: CaseFile | CaseResult, chosen: Chooser) -> I
     for case in file:
         if chosen(f"{file.rule} {case.name} {file.path}"):
             yield runner.prepare(file, case)
+
+
+def _by_engine(prepared: Prepared | CaseResult, engine: str, as_deployed: bool) -> Prepared | CaseResult:
+    if isinstance(prepared, CaseResult):
+        return replace(prepared, engine=engine)
+    return replace(prepared, result=replace(prepared.result, engine=engine), as_deployed=as_deployed)
 
 
 class Runner:

@@ -28,6 +28,16 @@ class ResultFormat(StrEnum):
     GITHUB = "github"
 
 
+class EngineName(StrEnum):
+    """What runs a case: the local evaluator, or the text of the query in its own language."""
+
+    LOCAL = "local"
+    SPL = "spl"
+    KQL = "kql"
+    ESQL = "esql"
+    ALL = "all"
+
+
 def run_cases(
     paths: Annotated[list[Path] | None, typer.Argument(metavar="PATHS", help="Case files, or folders of them.")] = None,
     keyword: Annotated[
@@ -36,6 +46,13 @@ def run_cases(
     ] = None,
     rules: RulesOption = None,
     profile: ProfileOption = None,
+    engine: Annotated[
+        list[EngineName] | None,
+        typer.Option("--engine", help="Execute the compiled query and hold it against the evaluator; repeatable."),
+    ] = None,
+    as_deployed: Annotated[
+        bool, typer.Option("--as-deployed", help="Run the scheduled query as a SIEM does, at several phases.")
+    ] = False,
     output_format: Annotated[
         ResultFormat, typer.Option("--format", help="How results are printed.")
     ] = ResultFormat.TEXT,
@@ -48,13 +65,25 @@ def run_cases(
 
     settings, found = repository.settings_and_rules(rules)
     results = run(
-        settings, paths=paths or None, rules=found, keyword=keyword, profile=profile, processes=os.cpu_count() or 1
-    )
+        settings, paths=paths or None, rules=found, keyword=keyword, profile=profile, processes=os.cpu_count() or 1,
+        engines=_engines(engine or [], as_deployed), as_deployed=as_deployed,
+    )  # fmt: skip
     if not results:
         raise UsageError("there are no cases here", "write some with: rules new NAME")
     if not quiet or output_format is not ResultFormat.TEXT or exit_code(results):
         render.out(_text(results, output_format, verbose))
     return exit_code(results)
+
+
+def _engines(chosen: Sequence[EngineName], as_deployed: bool) -> list[str]:
+    """The engines by name, each once; as deployed, only queries run."""
+    languages = [EngineName.SPL, EngineName.KQL, EngineName.ESQL]
+    named = chosen or ([EngineName.ALL] if as_deployed else [EngineName.LOCAL])
+    every = languages if as_deployed else [EngineName.LOCAL, *languages]
+    found = dict.fromkeys(str(one) for name in named for one in (every if name is EngineName.ALL else [name]))
+    if as_deployed and EngineName.LOCAL in found:
+        raise UsageError("--as-deployed runs queries, not the local evaluator", "use --engine spl, kql, esql or all")
+    return list(found)
 
 
 def _text(results: Sequence[CaseResult], output_format: ResultFormat, verbose: bool) -> str:

@@ -69,14 +69,18 @@ def read_json(stream: Stream, paths: Sequence[str] | None, issues: Issues) -> It
         UsageError: the document is larger than 512 MB; it would have to be held whole.
     """
     kinds = Kinds(stream.name, issues)
-    items = _items(_document(stream, issues), stream.name, issues)
-    for first in range(0, len(items), _RECORDS_A_BLOCK):
-        part = items[first : first + _RECORDS_A_BLOCK]
-        numbered = [(first + i, item) for i, item in enumerate(part, 1)]
-        records: list[Mapping[str, object]] = [item for _, item in numbered if isinstance(item, dict)]
-        lines = np.array([number for number, item in numbered if isinstance(item, dict)], np.int64)
-        issues.add("bad-record", stream.name, [number for number, item in numbered if not isinstance(item, dict)])
-        yield from_mappings(records, lines, paths, kinds)
+    records = document_records(stream, issues)
+    for first in range(0, len(records), _RECORDS_A_BLOCK):
+        part = records[first : first + _RECORDS_A_BLOCK]
+        lines = np.array([number for number, _ in part], np.int64)
+        yield from_mappings([record for _, record in part], lines, paths, kinds)
+
+
+def document_records(stream: Stream, issues: Issues) -> list[tuple[int, Mapping[str, object]]]:
+    """(number, record) of a JSON document's records, as ``read_json`` takes them, which also says what is raised."""
+    numbered = list(enumerate(_items(_document(stream, issues), stream.name, issues), 1))
+    issues.add("bad-record", stream.name, [number for number, item in numbered if not isinstance(item, dict)])
+    return [(number, item) for number, item in numbered if isinstance(item, dict)]
 
 
 def _document(stream: Stream, issues: Issues) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -22,8 +22,11 @@ def _parser(language: str) -> Lark:
     return Lark(grammar, start="query", parser="lalr", propagate_positions=True, maybe_placeholders=True)
 
 
+@lru_cache(256)
 def read(language: str, text: str) -> Tree:
-    """The tree of a query; ``language`` is the engine's package, which holds the grammar.
+    """The tree of a query, not to be changed; ``language`` is the engine's package, which holds the grammar.
+
+    A scheduled query is run again and again: it is read once.
 
     Raises:
         QueryError: what the grammar cannot read.

@@ -175,7 +175,18 @@ def groups(keys: Sequence[Column], rows: int) -> Groups:
     """Rows with equal keys are one group; what is missing is a value of its own. Without keys there is one group."""
     if not keys:
         return Groups(np.zeros(rows, np.int64), np.zeros(min(rows, 1), np.int64), 1)
-    frame = pd.DataFrame({str(number): codes(one) for number, one in enumerate(keys)})
-    of: Index = frame.groupby(list(frame.columns), sort=False).ngroup().to_numpy(np.int64).astype(np.int64)
-    _, first = np.unique(of, return_index=True)
-    return Groups(of, first.astype(np.int64), len(first))
+    combined = _labels(keys[0])
+    for one in keys[1:]:
+        more = _labels(one)
+        # Numbered anew each time, so that the product of any number of keys stays small.
+        combined = pd.factorize(combined * (int(more.max(initial=0)) + 2) + more)[0].astype(np.int64)
+    of, distinct = pd.factorize(combined)
+    first = np.zeros(len(distinct), np.int64)
+    first[of[::-1]] = np.arange(rows - 1, -1, -1)  # the last one written is the first row
+    return Groups(of.astype(np.int64), first, len(distinct))
+
+
+def _labels(one: Column) -> Index:
+    """A number for each row, equal for equal values, 0 where there is none."""
+    values = one.values if one.type is not Type.DYNAMIC else np.array([repr(value) for value in one.values], object)
+    return np.where(one.valid, pd.factorize(values)[0].astype(np.int64) + 1, 0)

@@ -1,0 +1,1 @@
+"""Executes compiled queries on a case's logs and holds their rows against the local evaluator's alerts."""
