@@ -2,7 +2,7 @@
 
 Every pytest run in an environment with this package loads the plugin, so nothing is imported before a file has a case
 file's name. Only detection repositories are looked at: a case file counts that has a rules.toml at or above it, and
-lies below its fixtures or has both ``rule:`` and ``cases:`` at its top level.
+lies below its fixtures or has ``rule:`` (or ``query:``) and ``cases:`` at its top level.
 
 A detection that lacks a case that fires or one that stays silent is an item of its case file, and so is, under
 ``rules.toml``, one without any cases; rules that cannot be used are items there too.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _SETTINGS_FILE = "rules.toml"
 _CASE_FILES = ("cases.yml", "cases.yaml")
-_TOP_LEVEL = (re.compile(rb"^rule\s*:", re.MULTILINE), re.compile(rb"^cases\s*:", re.MULTILINE))
+_TOP_LEVEL = (re.compile(rb"^(rule|query)\s*:", re.MULTILINE), re.compile(rb"^cases\s*:", re.MULTILINE))
 _LOOKED_THROUGH = 1 << 20  # bytes
 
 _RUNNERS = pytest.StashKey[dict[Path, "Runner"]]()

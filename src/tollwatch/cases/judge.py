@@ -14,6 +14,7 @@ from tollwatch.cases.expand import expand
 from tollwatch.cases.match import Differences, compare, describe_differences
 from tollwatch.cases.model import Case, LogFile, Step
 from tollwatch.cases.result import LOCAL, CaseResult, Status
+from tollwatch.cases.written import PreparedQuery, judge_query
 from tollwatch.diagnostics import Diagnostic, render
 from tollwatch.errors import DiagnosticsError, TollwatchError, UsageError
 
@@ -52,7 +53,11 @@ class Prepared:
     as_deployed: bool = False
 
 
-def judge_all(prepared: Sequence[Prepared | CaseResult], processes: int) -> list[CaseResult]:
+Ready = Prepared | PreparedQuery | CaseResult
+"""A case ready to be judged, or what it came to already."""
+
+
+def judge_all(prepared: Sequence[Ready], processes: int) -> list[CaseResult]:
     """The results, in the same order; what is a result already stays one."""
     workers = min(processes, len(prepared))
     if workers < 2 or sum(map(_cost, prepared)) < _POOL_COST:
@@ -65,7 +70,7 @@ def judge_all(prepared: Sequence[Prepared | CaseResult], processes: int) -> list
         return list(pool.map(judge, prepared, chunksize=max(1, len(prepared) // (workers * 8))))
 
 
-def _cost(prepared: Prepared | CaseResult) -> float:
+def _cost(prepared: Ready) -> float:
     if isinstance(prepared, CaseResult):
         return 0
     logs = (event.path for event in prepared.case.events if isinstance(event, LogFile))
@@ -73,12 +78,12 @@ def _cost(prepared: Prepared | CaseResult) -> float:
     return own + sum(path.stat().st_size for path in logs if path.is_file()) / _BYTES_COST
 
 
-def judge(prepared: Prepared | CaseResult) -> CaseResult:
+def judge(prepared: Ready) -> CaseResult:
     """The result of a case. A mistake becomes a result of status error."""
     if isinstance(prepared, CaseResult):
         return prepared
     try:
-        return _judged(prepared)
+        return judge_query(prepared) if isinstance(prepared, PreparedQuery) else _judged(prepared)
     except TollwatchError as error:
         return errored(prepared.result, error)
 
@@ -139,7 +144,7 @@ def _proved(prepared: Prepared) -> CaseResult:
     proof = prove(subject, prepared.result.engine, as_deployed=prepared.as_deployed)
     result = replace(
         prepared.result, grade=str(proof.grade), found=proof.found,
-        deployed=None if proof.deployment is None else str(proof.deployment),
+        deployed=proof.deployment,
     )  # fmt: skip
     if proof.refused:
         return replace(result, status=Status.REFUSED, message="\n".join(proof.refused))

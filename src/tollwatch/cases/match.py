@@ -30,7 +30,7 @@ class Differences:
 def compare(expected: Sequence[Expectation], alerts: Sequence[Alert]) -> Differences:
     """Match as many expectations with alerts as can be (a maximum matching); the rest by fewest differences."""
     fits = [[j for j, alert in enumerate(alerts) if not any(differing(one, alert))] for one in expected]
-    owner = _matching(fits)
+    owner = matching(fits)
     loose_expected = [one for i, one in enumerate(expected) if i not in owner.values()]
     loose_alerts = [alert for j, alert in enumerate(alerts) if j not in owner]
     near: list[tuple[Expectation, Alert, tuple[str, ...]]] = []
@@ -52,8 +52,8 @@ def _nearly(expectation: Expectation, alert: Alert) -> tuple[str, ...]:
     return () if other_entity or len(found) == len(expectation.given) else found
 
 
-def _matching(fits: list[list[int]]) -> dict[int, int]:
-    """A maximum matching by augmenting paths: alert → expectation."""
+def matching(fits: list[list[int]]) -> dict[int, int]:
+    """A maximum matching by augmenting paths: ``fits`` lists, of each expectation, what meets it; the inverse comes."""
     owner: dict[int, int] = {}
     for start in range(len(fits)):
         came_from: dict[int, int] = {}  # alert → the expectation that asked for it

@@ -93,29 +93,54 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectedRow:
+    """A row that a hand-written query must give: (column, value) of what is checked; a list is several values."""
+
+    values: tuple[tuple[str, Value | tuple[Value, ...]], ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
-    """A test of one detection: its events, and every alert that must come of them (none: it stays silent)."""
+    """A test of one detection: its events, and every alert that must come of them (none: it stays silent).
+
+    Of a hand-written query, ``rows`` are those that it must give.
+    """
 
     name: str
     events: tuple[Step | LogFile, ...]
     expect: tuple[Expectation, ...]
     place: Place
+    rows: tuple[ExpectedRow, ...] = ()
 
     @property
     def fires(self) -> bool:
-        """Whether some alert is expected."""
-        return bool(self.expect)
+        """Whether some alert, or row, is expected."""
+        return bool(self.expect or self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenQuery:
+    """A query in a file of its own that cases are about: its path, further tables (name → log), and its macros."""
+
+    path: Path
+    tables: tuple[tuple[str, Path], ...] = ()
+    macros: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """A cases.yml. ``rule`` is a key, name or id, not yet looked up; ``place`` is that of the rule."""
+    """A cases.yml. ``rule`` is a key, name or id, not yet looked up; ``place`` is that of the rule.
+
+    With ``query`` it is about a hand-written query instead, and ``rule`` is the name of its file.
+    """
 
     path: str
     rule: str
     profile: str
     cases: tuple[Case, ...]
     place: Place
+    query: WrittenQuery | None = None
 
     def __iter__(self) -> Iterator[Case]:
         return iter(self.cases)

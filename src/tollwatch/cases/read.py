@@ -18,12 +18,15 @@ from tollwatch.cases.model import (
     Cycle,
     Expectation,
     Expected,
+    ExpectedRow,
     Items,
     LogFile,
     Ramp,
     Record,
     Step,
     Template,
+    Value,
+    WrittenQuery,
 )
 from tollwatch.cases.moments import parse_duration, parse_moment
 from tollwatch.diagnostics import Diagnostic, closest, in_order
@@ -42,7 +45,7 @@ EXPECTED_KEYS = (
     *("hits", "peak", "events", "event_count", "level"),
 )
 
-_FILE_KEYS = ("rule", "profile", "cases")
+_FILE_KEYS = ("rule", "query", "tables", "macros", "profile", "cases")
 _CASE_KEYS = ("name", "events", "expect")
 _STEP_KEYS = ("at", "every", "repeat", "jitter", "event")
 
@@ -99,18 +102,52 @@ class _Reader:
         self.checked = checked
         self.folder = folder
         self.canonical = True
+        self.rows = False
 
     def case_file(self, root: Node) -> CaseFile | None:
-        fields = self.checked.fields(root, "a case file", _FILE_KEYS, ("rule", "cases"))
-        rule = self.checked.text(fields["rule"], "rule") if "rule" in fields else None
-        profile = self.checked.text(fields["profile"], "profile") if "profile" in fields else "canonical"
+        keys = [key.text for key, _ in root.pairs if isinstance(key, Scalar)] if isinstance(root, Mapping) else []
+        self.rows = "query" in keys
+        fields = self.checked.fields(root, "a case file", _FILE_KEYS, ("query" if self.rows else "rule", "cases"))
+        about = self._about(fields)
+        profile = self.checked.text(fields["profile"], "profile") if "profile" in fields else None
+        profile = profile or ("none" if self.rows else "canonical")
         self.canonical = profile != "none"
+        query = self._query(fields) if self.rows else None
         items = self.checked.items(fields["cases"], "cases") if "cases" in fields else ()
         cases = tuple(case for case in (self.case(item) for item in items) if case is not None)
         self._distinct(items)
-        if rule is None or profile is None:
+        if about is None:
             return None
-        return CaseFile(self.checked.tree.path, rule, profile, cases, self.checked.place(fields["rule"]))
+        named = self.checked.text(about, "query" if self.rows else "rule")
+        return None if named is None else CaseFile(
+            self.checked.tree.path, named, profile, cases, self.checked.place(about), query
+        )  # fmt: skip
+
+    def _about(self, fields: dict[str, Node]) -> Node | None:
+        """What the cases are about: a rule or a query, and not both."""
+        if self.rows and "rule" in fields:
+            self.checked.wrong(fields["rule"], "CAS002", "cases are of a rule or of a query", "keep one")
+        for name in ("tables", "macros"):
+            if name in fields and not self.rows:
+                self.checked.wrong(fields[name], "CAS002", f"{name} goes with a query", "name one: query: FILE.kql")
+        return fields.get("query" if self.rows else "rule")
+
+    def _query(self, fields: dict[str, Node]) -> WrittenQuery | None:
+        path = self._beside(fields["query"], "query")
+        macros = self._beside(fields["macros"], "macros") if "macros" in fields else None
+        pairs = self.checked.pairs(fields["tables"], "tables") if "tables" in fields else {}
+        tables = ((name, self.log_file(value)) for name, (_, value) in pairs.items())
+        found = tuple((name, log.path) for name, log in tables if log is not None)
+        return None if path is None else WrittenQuery(path, found, macros)
+
+    def _beside(self, node: Node, what: str) -> Path | None:
+        """A file beside the case file."""
+        name = self.checked.text(node, what)
+        if name is None or (self.folder / name).is_file():
+            return None if name is None else self.folder / name
+        siblings = (file.name for file in self.folder.iterdir()) if self.folder.is_dir() else ()
+        self.checked.wrong(node, "CAS005", f"there is no file {name} beside this one", closest(name, siblings))
+        return None
 
     def _distinct(self, items: Iterable[Node]) -> None:
         seen: dict[str, int] = {}
@@ -127,10 +164,14 @@ class _Reader:
         fields = self.checked.fields(node, "a case", _CASE_KEYS, _CASE_KEYS)
         name = self.checked.text(fields["name"], "name") if "name" in fields else None
         events = self.events(fields["events"]) if "events" in fields else ()
-        expect = tuple(self.expectations(fields["expect"])) if "expect" in fields else ()
+        expected = list(self._expected(fields["expect"])) if "expect" in fields else []
+        expect = () if self.rows else tuple(self.expectation(item) for item in expected)
+        rows = tuple(self.row(item) for item in expected) if self.rows else ()
         # A title of several lines is one line in every report.
         return (
-            None if name is None else Case(" ".join(name.split()), events, expect, self.checked.place(fields["name"]))
+            None
+            if name is None
+            else Case(" ".join(name.split()), events, expect, self.checked.place(fields["name"]), rows)
         )
 
     # ------------------------------------------------------------ events
@@ -159,11 +200,8 @@ class _Reader:
             hint = "known forms: " + ", ".join(LOG_FORMS) + ", each also with " + " or ".join(PACKED_FORMS)
             self.checked.wrong(node, "CAS005", f"{name} is no log file by its name", hint)
             return None
-        if not (self.folder / name).is_file():
-            siblings = (file.name for file in self.folder.iterdir()) if self.folder.is_dir() else ()
-            self.checked.wrong(node, "CAS005", f"there is no file {name} beside this one", closest(name, siblings))
-            return None
-        return LogFile(self.folder / name, self.checked.place(node))
+        path = self._beside(node, "an item of events")
+        return None if path is None else LogFile(path, self.checked.place(node))
 
     def step(self, index: int, node: Mapping) -> Step | None:
         before = len(self.checked.mistakes)
@@ -221,17 +259,34 @@ class _Reader:
 
     # ------------------------------------------------------------ expectations
 
-    def expectations(self, node: Node) -> Iterator[Expectation]:
-        """``none``, or a list of alerts."""
+    def _expected(self, node: Node) -> Iterator[Node]:
+        """The items of a list; ``none`` has none."""
+        what = "rows" if self.rows else "alerts"
         if isinstance(node, Scalar) and node.text.strip() == "none":
             return
-        if isinstance(node, Sequence) and not node.items:
-            return
         if not isinstance(node, Sequence):
-            self.checked.wrong(node, "CAS004", f"expect must be none or a list of alerts, not {shown(node)}")
+            self.checked.wrong(node, "CAS004", f"expect must be none or a list of {what}, not {shown(node)}")
             return
-        for item in node.items:
-            yield Expectation(tuple(self.given(item)), self.checked.place(item))
+        yield from node.items
+
+    def expectation(self, node: Node) -> Expectation:
+        return Expectation(tuple(self.given(node)), self.checked.place(node))
+
+    def row(self, node: Node) -> ExpectedRow:
+        """Columns and values; a list is a field of several values."""
+        pairs = self.checked.pairs(node, "an expected row")
+        values = ((name, self.row_value(name, value)) for name, (_, value) in pairs.items())
+        return ExpectedRow(tuple(values), self.checked.place(node))
+
+    def row_value(self, name: str, node: Node) -> Value | tuple[Value, ...]:
+        match node:
+            case Scalar():
+                return node.value
+            case Sequence():
+                return tuple(item.value for item in node.items if isinstance(item, Scalar))
+            case _:
+                self.checked.wrong(node, "CAS004", f"{name} must be a value or a list, not {shown(node)}")
+                return None
 
     def given(self, node: Node) -> Iterator[tuple[str, Expected]]:
         fields = self.checked.fields(node, "an expected alert", EXPECTED_KEYS)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from tollwatch.cases.model import Expectation, Expected
+from tollwatch.cases.model import Expectation, Expected, ExpectedRow
 from tollwatch.diagnostics import Diagnostic
 from tollwatch.evaluate.alerts import Alert, format_time, to_record
 from tollwatch.prove.findings import Finding
 from tollwatch.prove.findings import to_record as finding_record
+
+if TYPE_CHECKING:
+    from tollwatch.prove.deployed import Deployment
 
 LOCAL = "local"
 """The engine that evaluates a rule itself."""
@@ -30,9 +34,10 @@ class Status(StrEnum):
 class CaseResult:
     """One case, run by one engine. ``line`` and ``column`` are the case's, 1-based (0: the whole file).
 
-    ``message`` says in plain lines why it did not pass; empty where it did. ``grade`` is that of a compiled query;
-    the local evaluator has none. ``found`` is what a query found, as ``actual`` is what the evaluator did; ``deployed``
-    says how it fared as a SIEM runs it. ``diagnostics`` are the mistakes that kept the case from running.
+    ``message`` says in plain lines why it did not pass; empty where it did. ``grade`` is that of a compiled query; the
+    local evaluator has none. ``actual`` is what the evaluator found, ``found`` what a compiled query did, ``rows``
+    those of a hand-written query; ``deployed`` says how a query fared as a SIEM runs it. ``diagnostics`` are the
+    mistakes that kept the case from running.
     """
 
     file: str
@@ -45,11 +50,13 @@ class CaseResult:
     message: str = ""
     expected: tuple[Expectation, ...] = ()
     actual: tuple[Alert, ...] = ()
+    expected_rows: tuple[ExpectedRow, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     engine: str = LOCAL
     grade: str | None = None
     found: tuple[Finding, ...] = ()
-    deployed: str | None = None
+    rows: tuple[Mapping[str, object], ...] = ()
+    deployed: Deployment | None = None
 
 
 def result_record(result: CaseResult) -> dict[str, object]:
@@ -62,10 +69,15 @@ def result_record(result: CaseResult) -> dict[str, object]:
         "engine": result.engine,
         "grade": result.grade,
         "status": str(result.status),
-        "expected": [expectation_record(expectation) for expectation in result.expected],
-        "actual": [to_record(alert) for alert in result.actual] + [finding_record(one) for one in result.found],
+        "expected": [expectation_record(expectation) for expectation in result.expected]
+        + [dict(one.values) for one in result.expected_rows],
+        "actual": [
+            *(to_record(alert) for alert in result.actual),
+            *(finding_record(one) for one in result.found),
+            *map(dict, result.rows),
+        ],
         "message": result.message,
-        **({} if result.deployed is None else {"deployed": result.deployed}),
+        **({} if result.deployed is None else {"deployed": result.deployed.record()}),
     }
 
 

@@ -12,12 +12,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tollwatch.cases.judge import Prepared, errored, judge, judge_all, rendered
+from tollwatch.cases.judge import Prepared, Ready, errored, judge, judge_all, rendered
 from tollwatch.cases.keyword import Chooser, compile_keyword
 from tollwatch.cases.model import Case, CaseFile, Step
 from tollwatch.cases.read import find_case_files, read_cases
 from tollwatch.cases.result import LOCAL, CaseResult, Status
 from tollwatch.cases.rules import load_rules
+from tollwatch.cases.written import PreparedQuery
 from tollwatch.config import Settings, load_settings
 from tollwatch.diagnostics import Diagnostic, Severity, closest, in_order
 from tollwatch.errors import ConfigurationError, RuleError, TollwatchError
@@ -62,7 +63,7 @@ def run_cases(
     runner = Runner(load_rules(settings) if rules is None else rules, settings.profiles, profile)
     whole = [*(runner.unusable() if paths is None else ()), *runner.incomplete(read, every=paths is None)]
     once = [one for file in read for one in _prepared(runner, file, chosen)]
-    prepared = [_by_engine(one, engine, as_deployed) for one in once for engine in engines]
+    prepared = [by for one in once for by in _by_engine(one, engines, as_deployed)]
     return (
         *judge_all(prepared, processes),
         *(result for result in whole if chosen(f"{result.rule} {result.name} {result.file}")),
@@ -84,7 +85,7 @@ def _unread(file: str, name: str, mistakes: tuple[Diagnostic, ...]) -> CaseResul
     )
 
 
-def _prepared(runner: Runner, file: CaseFile | CaseResult, chosen: Chooser) -> Iterator[Prepared | CaseResult]:
+def _prepared(runner: Runner, file: CaseFile | CaseResult, chosen: Chooser) -> Iterator[Ready]:
     if isinstance(file, CaseResult):
         if chosen(f"{file.name} {file.file}"):
             yield file
@@ -94,10 +95,13 @@ def _prepared(runner: Runner, file: CaseFile | CaseResult, chosen: Chooser) -> I
             yield runner.prepare(file, case)
 
 
-def _by_engine(prepared: Prepared | CaseResult, engine: str, as_deployed: bool) -> Prepared | CaseResult:
-    if isinstance(prepared, CaseResult):
-        return replace(prepared, engine=engine)
-    return replace(prepared, result=replace(prepared.result, engine=engine), as_deployed=as_deployed)
+def _by_engine(prepared: Ready, engines: Sequence[str], as_deployed: bool) -> Iterator[Ready]:
+    """A rule's case once for each engine; a query runs in its own."""
+    if not isinstance(prepared, Prepared):
+        yield prepared
+        return
+    for engine in engines:
+        yield replace(prepared, result=replace(prepared.result, engine=engine), as_deployed=as_deployed)
 
 
 class Runner:
@@ -118,13 +122,16 @@ class Runner:
         """Run one case of a file. A mistake becomes a result of status error."""
         return judge(self.prepare(file, case))
 
-    def prepare(self, file: CaseFile, case: Case) -> Prepared | CaseResult:
+    def prepare(self, file: CaseFile, case: Case) -> Ready:
         """All that a case needs to be judged, or the error that stands in the way."""
         rule, profile = self._key(file), self._profile_name(file, case)
         result = CaseResult(
             file.path, case.place.line, case.place.column, case.name, rule, profile, Status.PASSED, expected=case.expect
         )
         try:
+            if file.query is not None:
+                told = replace(result, expected_rows=case.rows)
+                return PreparedQuery(told, case, file.query, self._profile(profile))
             return Prepared(result, case, profile != file.profile, self.node(file), self._profile(profile))
         except TollwatchError as error:
             return errored(result, error)
@@ -143,7 +150,7 @@ class Runner:
     # ------------------------------------------------------------ the rule under test
 
     def _key(self, file: CaseFile) -> str:
-        rule = self._rules.get(file.rule)
+        rule = None if file.query is not None else self._rules.get(file.rule)
         return file.rule if rule is None else rule.header.key
 
     def node(self, file: CaseFile) -> Node:
@@ -215,7 +222,7 @@ class Runner:
                 by_rule.setdefault(self._key(file), []).append(file)
         for rule, of_rule in by_rule.items():
             lacking = lacks(case for file in of_rule for case in file)
-            if lacking and self._rules.get(rule) is not None:
+            if lacking and (of_rule[0].query is not None or self._rules.get(rule) is not None):
                 place = of_rule[0].place
                 yield incomplete(place.path, place.line, place.column, rule, lacking)
         if every:

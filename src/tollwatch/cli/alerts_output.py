@@ -58,13 +58,8 @@ def _csv(records: Sequence[dict[str, object]]) -> bytes:
     for record in records:
         entity, tags = orjson.dumps(record["entity"]).decode(), record["tags"]
         shown = {**record, "entity": entity, "tags": " ".join(tags) if isinstance(tags, list) else ""}
-        writer.writerow([_cell(shown[name]) for name in (*_COLUMNS, "event_count", "tags")])
+        writer.writerow([render.csv_cell(shown[name]) for name in (*_COLUMNS, "event_count", "tags")])
     return text.getvalue().encode()
-
-
-def _cell(value: object) -> object:
-    """A text that a spreadsheet would take for a formula is kept a text."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")) else value
 
 
 def _rows(alerts: Sequence[Alert], verbose: bool) -> list[tuple[str, ...]]:

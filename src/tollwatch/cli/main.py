@@ -12,7 +12,20 @@ from typing import Annotated
 
 import typer
 
-from tollwatch.cli import check, compile_rules, explain, init, list_rules, new, profiles, render, run, run_cases, schema
+from tollwatch.cli import (
+    check,
+    compile_rules,
+    explain,
+    init,
+    list_rules,
+    new,
+    profiles,
+    query,
+    render,
+    run,
+    run_cases,
+    schema,
+)
 from tollwatch.errors import ConfigurationError, DiagnosticsError, RuleError, TollwatchError, UsageError
 
 FINDINGS, BAD_RULE, WRONG_USE, INTERRUPTED = 1, 2, 3, 130
@@ -54,6 +67,7 @@ app.command("check")(check.check)
 app.command("test")(run_cases.run_cases)
 app.command("compile")(compile_rules.compile_rules)
 app.command("run")(run.run)
+app.command("query")(query.query)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 app.add_typer(profiles.app, name="profile")

@@ -98,6 +98,11 @@ def _in_a_cell(text: str) -> str:
     return safe(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
+def csv_cell(value: object) -> object:
+    """A text that a spreadsheet would take for a formula is kept a text."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")) else value
+
+
 def issues(found: Iterable[ReadIssue], quiet: bool) -> None:
     """What was wrong with the logs, a line a kind."""
     for issue in found:

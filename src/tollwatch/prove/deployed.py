@@ -39,6 +39,14 @@ class Deployment:
     duplicates: int
     missed: int
 
+    def record(self) -> dict[str, object]:
+        """As the JSON object of ``rules test --format json``; delays in seconds."""
+        delay = {"median": median(self.delays), "longest": max(self.delays)} if self.delays else None
+        return {
+            "runs": self.runs, "phases": self.phases, "delay_s": delay, "duplicates": self.duplicates,
+            "missed": self.missed,
+        }  # fmt: skip
+
     def __str__(self) -> str:
         """In a line."""
         delay = (
@@ -66,10 +74,10 @@ def run_times(schedule: Schedule, first: int, last: int, phase: int) -> Iterator
         at += schedule.interval
 
 
-def telling(schedule: Schedule, runs: Sequence[int], times: Index) -> list[int]:
-    """The runs that can report a hit at one of the (sorted) times, each with the run after it."""
+def telling(schedule: Schedule, runs: Sequence[int], times: Index, late: int) -> list[int]:
+    """The runs that can report a hit at one of the (sorted) times, up to ``late`` µs later, and the run after each."""
     until = np.array(runs, np.int64) - schedule.delay
-    inside = np.searchsorted(times, until, "right") > np.searchsorted(times, until - schedule.interval, "right")
+    inside = np.searchsorted(times, until, "right") > np.searchsorted(times, until - schedule.interval - late, "right")
     return [run for run, own, before in zip(runs, inside, [False, *inside[:-1]], strict=True) if own or before]
 
 

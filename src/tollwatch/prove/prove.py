@@ -72,7 +72,7 @@ def prove(subject: Subject, target: str, *, as_deployed: bool = False) -> Proof:
         if query.text is None:
             return Proof(Grade.REFUSED, refused=tuple(_refusal(query)))
     meant = subject.evaluate(subject.node)
-    held = tables(hunt, subject.profile, subject.logs)
+    held = _held(hunt, subject, subject.logs)
     now = int(subject.logs.times.max(initial=0)) + _SECOND
     found = from_rows(hunt, subject.node, _rows(hunt, held, now))
     lines = [f"hunt: {line}" for line in _differences(hunt, subject, found, meant)]
@@ -89,6 +89,10 @@ def _compiled(node: Node, target: str, profile: Profile, mode: Mode) -> Query:
 def _refusal(query: Query) -> Iterator[str]:
     for one in query.refused:
         yield f"{query.target}: {one.construct}: {one.reason}" + (f"\nhint: {one.use}" if one.use else "")
+
+
+def _held(query: Query, subject: Subject, logs: Logged) -> dict[str, Table]:
+    return tables(query.target, subject.profile, logs, query.columns)
 
 
 def _rows(query: Query, held: Mapping[str, Table], now: int) -> Table:
@@ -110,10 +114,14 @@ def _differences(query: Query, subject: Subject, found: Sequence[Finding], meant
 
 
 def _bounds(query: Query, subject: Subject, meant: Sequence[Alert]) -> Bounds:
-    late = 0 if query.tolerance is None else round(query.tolerance.missed_s * _SECOND)
-    less = shorter(subject.node, late)
+    less = shorter(subject.node, _late(query))
     due = () if less is None else subject.evaluate(less)
-    return Bounds(tuple(from_alert(query, alert) for alert in meant), due, late)
+    return Bounds(tuple(from_alert(query, alert) for alert in meant), due, _late(query))
+
+
+def _late(query: Query) -> int:
+    """The tolerance in µs: an alert may also come so much later."""
+    return 0 if query.tolerance is None else round(query.tolerance.missed_s * _SECOND)
 
 
 # ---------------------------------------------------------------- scheduled
@@ -122,10 +130,11 @@ def _bounds(query: Query, subject: Subject, meant: Sequence[Alert]) -> Bounds:
 def _scheduled(
     query: Query, subject: Subject, meant: Sequence[Alert], *, as_deployed: bool
 ) -> tuple[Deployment | None, list[str]]:
-    held, times = tables(query, subject.profile, subject.logs), np.sort(subject.logs.times[list(subject.logs.timed)])
+    held, times = _held(query, subject, subject.logs), np.sort(subject.logs.times[list(subject.logs.timed)])
     if not len(times):
         return None, []
-    last = max([int(times[-1]), *(alert.triggered_at for alert in meant)])
+    late = _late(query)
+    last = max([int(times[-1]), *(alert.triggered_at for alert in meant)]) + late
     schedule = schedule_of(query)
     lines: list[str] = []
     all_runs: list[tuple[int, list[Report]]] = []
@@ -135,7 +144,7 @@ def _scheduled(
             told = list(_arriving(query, subject, runs))
         else:
             hits = np.sort(np.append(times, [alert.triggered_at for alert in meant]).astype(np.int64))
-            told = list(reports(query, subject.node, held, telling(schedule, runs, hits)))
+            told = list(reports(query, subject.node, held, telling(schedule, runs, hits, late)))
         lines += [line for line in _once(query, subject, told, meant) if line not in lines]
         all_runs.append((len(runs), told))
     return (_deployment(query, subject, all_runs, meant) if as_deployed else None), lines
@@ -144,11 +153,11 @@ def _scheduled(
 def _arriving(query: Query, subject: Subject, runs: Sequence[int]) -> Iterator[Report]:
     """The reports of runs that each see only the records that have come in by then."""
     logs, arrived = subject.logs, arrivals(subject.logs, schedule_of(query).delay)
-    seen, held = -1, tables(query, subject.profile, _by(logs, arrived, 0))
+    seen, held = -1, _held(query, subject, _by(logs, arrived, 0))
     for run in runs:
         come = int((arrived <= run).sum())
         if come != seen:
-            seen, held = come, tables(query, subject.profile, _by(logs, arrived, run))
+            seen, held = come, _held(query, subject, _by(logs, arrived, run))
         yield from reports(query, subject.node, held, [run])
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tollwatch.compile.model import Query
+from tollwatch.compile.model import SourceColumn
 from tollwatch.compile.source import Source, source_of
 from tollwatch.logs.issues import Issues
 from tollwatch.logs.profile import NONE, Profile, RecordKind
@@ -57,22 +57,24 @@ def _time_paths(profile: Profile, records: Sequence[Record]) -> Iterator[tuple[s
         yield profile.split(path)[1], everywhere
 
 
-def tables(query: Query, profile: Profile, logs: Logged) -> dict[str, Table]:
-    """The tables that the query reads, by name. A record without a time is in none.
+def tables(language: str, profile: Profile, logs: Logged, columns: Sequence[SourceColumn] = ()) -> dict[str, Table]:
+    """The tables that a platform holds of the logs, by name. A record without a time is in none.
+
+    ``columns``: those that a compiled query says it reads, with their types.
 
     Raises:
         Refused: the profile does not say where the language finds its logs.
     """
-    source = source_of(profile, query.target)
+    source = source_of(profile, language)
     timed = [at for at, known in enumerate(logs.timed) if known]
     records, times = [logs.records[at] for at in timed], logs.times[timed]
     if profile.records is None:
-        return {_name(query, source): _table(query, source, "", records, times)}
+        return {_name(source): _table(source, columns, "", records, times)}
     found = {}
     for kind in profile.records.kinds:
         name = source.record_setting(kind.name, "table")
         own = [at for at, record in enumerate(records) if _of_table(record, kind, name)]
-        found[name] = _table(query, source, name, [records[at] for at in own], times[own])
+        found[name] = _table(source, columns, name, [records[at] for at in own], times[own])
     return found
 
 
@@ -90,17 +92,18 @@ def _is(record: Record, where: Sequence[tuple[str, str]]) -> bool:
     return all(scalar_text(lookup(record, path)) == text for path, text in where)
 
 
-def _name(query: Query, source: Source) -> str:
-    return (
-        "events" if query.target == "spl" else source.setting({"kql": "table"}.get(query.target, "index")) or "events"
-    )
+def _name(source: Source) -> str:
+    setting = {"kql": "table", "esql": "index"}.get(source.language)
+    return (setting and source.setting(setting)) or "events"
 
 
-def _table(query: Query, source: Source, name: str, records: Sequence[Record], times: Index) -> Table:
-    language = query.target
+def _table(
+    source: Source, columns: Sequence[SourceColumn], name: str, records: Sequence[Record], times: Index
+) -> Table:
+    language = source.language
     renamed = _renames(source, name)
     shaped = [_with(record, renamed) for record in records] if renamed else records
-    table = table_of(language, shaped, _types(query, name))
+    table = table_of(language, shaped, {} if language == "spl" else _types(columns, name))
     given = np.ones(len(times), np.bool_)
     if language == "spl":
         added = {source.time: Column(Type.REAL, times / SECOND, given)}
@@ -115,12 +118,10 @@ def _table(query: Query, source: Source, name: str, records: Sequence[Record], t
     return table.with_columns(added)
 
 
-def _types(query: Query, table: str) -> dict[str, Type]:
-    """The schema that the query relies on; Splunk has none."""
-    if query.target == "spl":
-        return {}
+def _types(columns: Sequence[SourceColumn], table: str) -> dict[str, Type]:
+    """The schema that a query relies on; Splunk has none."""
     found = {}
-    for one in query.columns:
+    for one in columns:
         owner, _, column = one.name.partition(".")
         name = column if table and owner == table else one.name
         foreign = table and owner != table and column and owner[:1].isupper()

@@ -11,6 +11,8 @@ import numpy as np
 from tollwatch.query.table import Mask, Table, Type
 
 MICROSECONDS = 1_000_000
+ANY_TABLE = "*"
+"""The name of the table that stands for every name which the others do not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,10 @@ class Request:
     tables: Mapping[str, Table]
     range: TimeRange
     macros: Mapping[str, str] = field(default_factory=dict)
+
+    def table(self, name: str) -> Table | None:
+        """The table of that name, or the one that stands for any; None where there is neither."""
+        return self.tables.get(name, self.tables.get(ANY_TABLE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Elastic's reference, "ES|QL functions and operators", "Multivalued fields". A da
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,7 @@ def run(request: Request) -> Table:
     Raises:
         QueryError: what is no ES|QL, what the engine lacks, and names that the tables lack.
     """
-    return _Engine(request.tables, request.range.now).query(read("esql", request.text))
+    return _Engine(request, request.range.now).query(read("esql", request.text))
 
 
 def _name(tree: Tree) -> str:
@@ -62,15 +62,15 @@ def _text(tree: Tree) -> str:
 
 @dataclass(slots=True)
 class _Engine:
-    tables: Mapping[str, Table]
+    request: Request
     now: int
 
     def query(self, tree: Tree) -> Table:
         source, *commands = tree.children
         name = str(source.children[0]).strip('"')
-        if name not in self.tables:
+        table = self.request.table(name)
+        if table is None:
             raise failed(tree, f"there is no index {name}")
-        table = self.tables[name]
         for command in commands:
             table = self.command(command.children[0], table)
         return table

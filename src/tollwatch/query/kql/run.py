@@ -28,7 +28,7 @@ def run(request: Request) -> Table:
         QueryError: what is no Kusto, what the engine lacks, and names that the tables lack.
     """
     query = parse(request.text)
-    engine = _Engine(request.tables, request.range.now)
+    engine = _Engine(request, request.range.now)
     for name, value in query.lets:
         if isinstance(value, syntax.Pipeline):
             engine.views[name] = value
@@ -39,7 +39,7 @@ def run(request: Request) -> Table:
 
 @dataclass(slots=True)
 class _Engine:
-    tables: Mapping[str, Table]
+    request: Request
     now: int
     scalars: dict[str, tuple[Type, Any]] = field(default_factory=dict)
     views: dict[str, syntax.Pipeline] = field(default_factory=dict)
@@ -62,9 +62,10 @@ class _Engine:
             return self.pipeline(source)
         if source.name in self.views:
             return self.pipeline(self.views[source.name])
-        if source.name not in self.tables:
+        found = self.request.table(source.name)
+        if found is None:
             raise QueryError(f"there is no table {source.name}", *source.place)
-        return self.tables[source.name]
+        return found
 
     def stage(self, stage: syntax.Stage, table: Table) -> Table:
         match stage:
