@@ -8,23 +8,44 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import assert_never
 
-from tollwatch.cases.result import CaseResult, Status, counts, result_record
+from tollwatch.cases.result import LOCAL, CaseResult, Status, counts, result_record
 from tollwatch.diagnostics import Diagnostic, Severity
+from tollwatch.prove.report import Deployment, together
 
 # What XML 1.0 cannot hold, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def as_text(results: Sequence[CaseResult], *, verbose: bool = False) -> str:
-    """What did not pass with its message, and a last line with the counts; ``verbose`` names the passed cases too."""
+    """What did not pass with its message, and a last line with the counts; ``verbose`` names the passed cases too.
+
+    Of queries that ran as deployed, a line for each rule and language.
+    """
     lines = [line for result in results if verbose or result.status is not Status.PASSED for line in _text(result)]
-    return "\n".join([*lines, summary(results), ""])
+    return "\n".join([*lines, *_deployed(results), summary(results), ""])
+
+
+def _deployed(results: Sequence[CaseResult]) -> Iterator[str]:
+    found: dict[tuple[str, str], list[Deployment]] = {}
+    for result in results:
+        if result.deployed is not None:
+            found.setdefault((result.rule, result.engine), []).append(result.deployed)
+    for (rule, engine), deployments in found.items():
+        yield f"{rule} [{engine}] {together(deployments)}"
 
 
 def _text(result: CaseResult) -> Iterator[str]:
     at = f"{result.file}:{result.line}:{result.column}" if result.line else result.file
-    yield f"{result.status.upper():<7} {at}: {result.name}" + (f" [{result.rule}]" if result.rule else "")
+    about = ", ".join(one for one in (result.rule, _engine(result)) if one)
+    yield f"{result.status.upper():<7} {at}: {result.name}" + (f" [{about}]" if about else "")
     yield from (f"    {line}" for line in result.message.splitlines())
+    if result.deployed is not None:
+        yield f"    {result.deployed}"
+
+
+def _engine(result: CaseResult) -> str:
+    """The language of the query that ran, with its grade; the local evaluator goes without saying."""
+    return "" if result.engine == LOCAL else f"{result.engine} {result.grade}" if result.grade else result.engine
 
 
 def summary(results: Sequence[CaseResult]) -> str:
@@ -63,7 +84,8 @@ def _attributes(results: Sequence[CaseResult]) -> str:
 
 
 def _junit(result: CaseResult) -> Iterator[str]:
-    attributes = f"classname={_quoted(result.rule or result.file)} name={_quoted(result.name)}"
+    name = f"{result.name} [{engine}]" if (engine := _engine(result)) else result.name
+    attributes = f"classname={_quoted(result.rule or result.file)} name={_quoted(name)}"
     attributes += f' file={_quoted(result.file)} line="{result.line}"'
     if result.status is Status.PASSED:
         yield f"    <testcase {attributes}/>"

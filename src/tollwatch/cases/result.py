@@ -6,16 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from tollwatch.cases.model import Expectation, Expected, ExpectedRow
 from tollwatch.diagnostics import Diagnostic
 from tollwatch.evaluate.alerts import Alert, format_time, to_record
-from tollwatch.prove.findings import Finding
-from tollwatch.prove.findings import to_record as finding_record
-
-if TYPE_CHECKING:
-    from tollwatch.prove.deployed import Deployment
+from tollwatch.prove.report import Deployment, Finding
+from tollwatch.prove.report import to_record as finding_record
 
 LOCAL = "local"
 """The engine that evaluates a rule itself."""

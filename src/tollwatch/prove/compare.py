@@ -10,7 +10,7 @@ from itertools import pairwise
 from tollwatch.compile.outline import is_calendar
 from tollwatch.evaluate.alerts import Alert, Step
 from tollwatch.plan.nodes import Node, Search
-from tollwatch.prove.findings import Entity, Finding
+from tollwatch.prove.report import Entity, Finding
 
 _SHOWN = 5
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 import numpy as np
 
 from tollwatch.compile.model import Query, Schedule
 from tollwatch.errors import TollwatchError
 from tollwatch.plan.nodes import Node
-from tollwatch.prove.findings import Finding, from_rows
+from tollwatch.prove.findings import from_rows
+from tollwatch.prove.report import Finding
 from tollwatch.prove.tables import Logged
 from tollwatch.query.engines import Request, TimeRange, execute
 from tollwatch.query.table import Index, Table
@@ -27,35 +27,6 @@ class Report:
 
     run: int
     finding: Finding
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """What came of a scheduled query over all its phases: detection delays in seconds, and how many went wrong."""
-
-    runs: int
-    phases: int
-    delays: tuple[float, ...]
-    duplicates: int
-    missed: int
-
-    def record(self) -> dict[str, object]:
-        """As the JSON object of ``rules test --format json``; delays in seconds."""
-        delay = {"median": median(self.delays), "longest": max(self.delays)} if self.delays else None
-        return {
-            "runs": self.runs, "phases": self.phases, "delay_s": delay, "duplicates": self.duplicates,
-            "missed": self.missed,
-        }  # fmt: skip
-
-    def __str__(self) -> str:
-        """In a line."""
-        delay = (
-            f"reported {median(self.delays):.0f} s after it was triggered (median; at most {max(self.delays):.0f} s)"
-            if self.delays
-            else "nothing to report"
-        )
-        wrong = f"{self.duplicates} duplicates, {self.missed} missed"
-        return f"as deployed, {self.runs} runs at {self.phases} phases: {delay}; {wrong}"
 
 
 def schedule_of(query: Query) -> Schedule:

@@ -3,47 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tollwatch.compile.model import Query
 from tollwatch.errors import TollwatchError
-from tollwatch.evaluate.alerts import Alert, format_time
+from tollwatch.evaluate.alerts import Alert
 from tollwatch.plan.nodes import Node, Search
+from tollwatch.prove.report import TIMES, Finding
 from tollwatch.query.table import Column, Table
 
-Entity = tuple[tuple[str, str], ...]
 _SECOND = 1_000_000
-_TIMES = ("first_seen", "triggered_at", "last_seen")
 RESOLUTION = {"esql": 1_000}
 """µs: what a language keeps of a time, where it is not all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One episode, as a query or the evaluator tells it. Times in µs.
-
-    ``given``: those of first_seen, last_seen, hits and peak that the query gives, as (name, value).
-    """
-
-    entity: Entity
-    triggered_at: int
-    last_seen: int
-    given: tuple[tuple[str, object], ...] = ()
-
-    def __str__(self) -> str:
-        """In a line."""
-        who = ", ".join(f"{name}={value}" for name, value in self.entity) or "no entity"
-        more = "".join(f", {name} {format_time(int(str(v))) if name in _TIMES else v}" for name, v in self.given)
-        return f"{who} at {format_time(self.triggered_at)}{more}"
-
-
-def to_record(finding: Finding) -> dict[str, object]:
-    """The finding as the JSON object of ``rules test --format json``."""
-    given = {name: format_time(int(str(value))) if name in _TIMES else value for name, value in finding.given}
-    return {"entity": dict(finding.entity), "triggered_at": format_time(finding.triggered_at), **given}
 
 
 def from_rows(query: Query, node: Node, rows: Table) -> list[Finding]:
@@ -64,16 +37,16 @@ def from_rows(query: Query, node: Node, rows: Table) -> list[Finding]:
 
 def _finding(query: Query, entity: Sequence[str], row: dict[str, Any], unit: int) -> Finding:
     keys = tuple((name, key_text(row[name])) for name in entity)
-    times = {name: round(row[name] * unit) for name in _TIMES if name in row and row[name] is not None}
-    given = tuple((name, times.get(name) if name in _TIMES else plain(name, row[name])) for name in query.gives)
+    times = {name: round(row[name] * unit) for name in TIMES if name in row and row[name] is not None}
+    given = tuple((name, times.get(name) if name in TIMES else plain(name, row[name])) for name in query.gives)
     return Finding(keys, times.get("triggered_at", 0), times.get("last_seen", 0), given)
 
 
 def from_alert(query: Query, alert: Alert) -> Finding:
     """What a query with these columns must tell of the alert."""
     cut = RESOLUTION.get(query.target, 1)
-    times = {name: getattr(alert, name) // cut * cut for name in _TIMES}
-    given = tuple((name, times[name] if name in _TIMES else plain(name, getattr(alert, name))) for name in query.gives)
+    times = {name: getattr(alert, name) // cut * cut for name in TIMES}
+    given = tuple((name, times[name] if name in TIMES else plain(name, getattr(alert, name))) for name in query.gives)
     return Finding(tuple(alert.entity), times["triggered_at"], times["last_seen"], given)
 
 

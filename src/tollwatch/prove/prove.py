@@ -15,7 +15,6 @@ from tollwatch.logs.profile import Profile
 from tollwatch.plan.nodes import Node
 from tollwatch.prove.compare import Bounds, exactly, not_meant, overdue, shorter
 from tollwatch.prove.deployed import (
-    Deployment,
     Report,
     arrivals,
     phases,
@@ -24,7 +23,8 @@ from tollwatch.prove.deployed import (
     schedule_of,
     telling,
 )
-from tollwatch.prove.findings import Finding, from_alert, from_rows
+from tollwatch.prove.findings import from_alert, from_rows
+from tollwatch.prove.report import Deployment, Finding
 from tollwatch.prove.tables import Logged, tables
 from tollwatch.query.engines import ENGINES, Request, TimeRange, execute
 from tollwatch.query.errors import QueryError
@@ -67,7 +67,7 @@ def prove(subject: Subject, target: str, *, as_deployed: bool = False) -> Proof:
     Raises:
         QueryError: the engine cannot run what was compiled, which is a fault of ours.
     """
-    hunt, scheduled = (_compiled(subject.node, target, subject.profile, mode) for mode in (Mode.HUNT, Mode.SCHEDULED))
+    hunt, scheduled = (compiled(subject.node, target, subject.profile, mode) for mode in (Mode.HUNT, Mode.SCHEDULED))
     for query in (hunt, scheduled):
         if query.text is None:
             return Proof(Grade.REFUSED, refused=tuple(_refusal(query)))
@@ -82,7 +82,8 @@ def prove(subject: Subject, target: str, *, as_deployed: bool = False) -> Proof:
 
 
 @lru_cache(4096)
-def _compiled(node: Node, target: str, profile: Profile, mode: Mode) -> Query:
+def compiled(node: Node, target: str, profile: Profile, mode: Mode) -> Query:
+    """The rule's query, compiled once for all its cases."""
     return compile_node(node, language(target), profile, Options(mode))
 
 
