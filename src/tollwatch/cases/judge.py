@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from tollwatch.cases.expand import expand
 from tollwatch.cases.match import Differences, compare, describe_differences
 from tollwatch.cases.model import Case, LogFile, Step
+from tollwatch.cases.randomised import PreparedRandom, as_logged, judge_random
 from tollwatch.cases.result import LOCAL, CaseResult, Status
 from tollwatch.cases.written import PreparedQuery, judge_query
 from tollwatch.diagnostics import Diagnostic, render
@@ -53,7 +54,7 @@ class Prepared:
     as_deployed: bool = False
 
 
-Ready = Prepared | PreparedQuery | CaseResult
+Ready = Prepared | PreparedQuery | PreparedRandom | CaseResult
 """A case ready to be judged, or what it came to already."""
 
 
@@ -73,8 +74,10 @@ def judge_all(prepared: Sequence[Ready], processes: int) -> list[CaseResult]:
 def _cost(prepared: Ready) -> float:
     if isinstance(prepared, CaseResult):
         return 0
+    if isinstance(prepared, PreparedRandom):
+        return _PROOF_COST * len(prepared.seeds)
     logs = (event.path for event in prepared.case.events if isinstance(event, LogFile))
-    own = _CASE_COST if prepared.result.engine == LOCAL else _PROOF_COST
+    own = _PROOF_COST if isinstance(prepared, Prepared) and prepared.result.engine != LOCAL else _CASE_COST
     return own + sum(path.stat().st_size for path in logs if path.is_file()) / _BYTES_COST
 
 
@@ -83,7 +86,15 @@ def judge(prepared: Ready) -> CaseResult:
     if isinstance(prepared, CaseResult):
         return prepared
     try:
-        return judge_query(prepared) if isinstance(prepared, PreparedQuery) else _judged(prepared)
+        match prepared:
+            case PreparedQuery():
+                return judge_query(prepared)
+            case PreparedRandom():
+                return judge_random(prepared)
+            case Prepared():
+                return _judged(prepared)
+            case _:
+                assert_never(prepared)
     except TollwatchError as error:
         return errored(prepared.result, error)
 
@@ -167,7 +178,7 @@ def _step_records(prepared: Prepared) -> list[dict[str, object]]:
     case, profile = prepared.case, prepared.profile
     records = [record for step in case.events if isinstance(step, Step) for record in expand(step, case.name)]
     if prepared.replaced:
-        records = [_as_logged(record, profile) for record in records]
+        records = [as_logged(record, profile) for record in records]
     return to_raw(records, profile)
 
 
@@ -184,17 +195,6 @@ def case_events(prepared: Prepared) -> Iterator[Events]:
     logs = [event.path for event in case.events if isinstance(event, LogFile)]
     if logs:
         yield from open_logs(logs, profile, fields=needed)
-
-
-def _as_logged(record: Mapping[str, object], profile: Profile) -> dict[str, object]:
-    """A canonical record without what this source never logs: fields it lacks, and those absent on such an event.
-
-    A rule that needs one of them was refused before.
-    """
-    absent = {
-        absence.field for absence in profile.absent_when if str(record.get(absence.where)) in map(str, absence.values)
-    }
-    return {name: value for name, value in record.items() if profile.carrier(name) is not None and name not in absent}
 
 
 def _fields(node: Node) -> tuple[str, ...] | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tollwatch.cases.judge import Prepared, Ready, errored, judge, judge_all, rendered
 from tollwatch.cases.keyword import Chooser, compile_keyword
 from tollwatch.cases.model import Case, CaseFile, Step
+from tollwatch.cases.randomised import PreparedRandom
 from tollwatch.cases.read import find_case_files, read_cases
 from tollwatch.cases.result import LOCAL, CaseResult, Status
 from tollwatch.cases.rules import load_rules
@@ -42,6 +43,7 @@ def run_cases(
     processes: int = 1,
     engines: Sequence[str] = (LOCAL,),
     as_deployed: bool = False,
+    random: int = 0,
 ) -> tuple[CaseResult, ...]:
     """Run the cases among and below ``paths`` (default: the fixtures of the settings), in file order.
 
@@ -49,7 +51,8 @@ def run_cases(
     cases that are written as steps alone: a log stays in the form it was written in. Without ``paths``, every rule
     must be usable and every detection have cases; with them, only the detections that they are about. A file that
     ``engines``: ``local`` and languages (spl, kql, esql), whose compiled queries are then executed and held against the
-    local evaluator; ``as_deployed`` runs them as a SIEM does. A file that
+    local evaluator; ``as_deployed`` runs them as a SIEM does; ``random`` is the number of random logs that each tested
+    rule's queries are held to as well. A file that
     cannot be read is one result of status error, and the others run. ``processes`` is the most that are used, where
     more than one pays; a script that asks for more runs again in each, and needs its ``__main__`` guard.
 
@@ -64,6 +67,7 @@ def run_cases(
     whole = [*(runner.unusable() if paths is None else ()), *runner.incomplete(read, every=paths is None)]
     once = [one for file in read for one in _prepared(runner, file, chosen)]
     prepared = [by for one in once for by in _by_engine(one, engines, as_deployed)]
+    prepared += _randomised(once, engines, random)
     return (
         *judge_all(prepared, processes),
         *(result for result in whole if chosen(f"{result.rule} {result.name} {result.file}")),
@@ -102,6 +106,16 @@ def _by_engine(prepared: Ready, engines: Sequence[str], as_deployed: bool) -> It
         return
     for engine in engines:
         yield replace(prepared, result=replace(prepared.result, engine=engine), as_deployed=as_deployed)
+
+
+def _randomised(prepared: Sequence[Ready], engines: Sequence[str], count: int) -> Iterator[PreparedRandom]:
+    """Each tested rule in each language, on so many random logs."""
+    rules = {one.result.rule: one for one in prepared if isinstance(one, Prepared)}
+    for one in rules.values():
+        for engine in engines if count else ():
+            if engine != LOCAL:
+                result = replace(one.result, name=f"{count} random logs", engine=engine, expected=())
+                yield PreparedRandom(result, one.node, one.profile, range(count))
 
 
 class Runner:

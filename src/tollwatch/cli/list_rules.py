@@ -13,6 +13,7 @@ from tollwatch.cli import render, repository
 from tollwatch.cli.options import ProfileOption, Quiet, RulesOption, TextOrJson
 
 if TYPE_CHECKING:
+    from tollwatch.cases.proofs import Proved
     from tollwatch.config import Settings
     from tollwatch.plan.nodes import Node
     from tollwatch.sigma.model import Header, RuleSet
@@ -35,14 +36,19 @@ def list_rules(
     unusable = repository.report_rules((*found.diagnostics, *mistakes), quiet)
     cases = _case_counts(settings, found)
     grades = _grades(plan.detections, profile or settings.profile, settings)
+    proved = _proved(plan.detections, profile or settings.profile, settings)
     if output_format is TextOrJson.JSON:
-        records = [_record(node.header, cases[node.header.key], grades[node.header.key]) for node in plan.detections]
+        records = [
+            _record(node.header, cases[node.header.key], grades[node.header.key], proved.get(node.header.key, {}))
+            for node in plan.detections
+        ]
         render.out(orjson.dumps(records, option=orjson.OPT_INDENT_2).decode())
     else:
         targets = tuple(next(iter(grades.values()), {}))
         header = ("name", "level", "status", "att&ck", "cases", *targets, "title")
         rows = [_row(node.header, cases[node.header.key], grades[node.header.key]) for node in plan.detections]
         render.table(header, rows)
+        _print_proofs(proved, grades)
     return 2 if unusable else 0
 
 
@@ -59,6 +65,36 @@ def _grades(nodes: tuple[Node, ...], profile: str, settings: Settings) -> dict[s
     }
 
 
+def _proved(nodes: tuple[Node, ...], profile: str, settings: Settings) -> dict[str, dict[str, Proved]]:
+    """For each detection what is proved of its query in each language; of one that has changed since, nothing."""
+    from tollwatch.cases.proofs import digest, read_proofs
+    from tollwatch.logs.profile import load_profile
+
+    kept = read_proofs(settings.fixtures)
+    form, found = load_profile(profile, settings.profiles) if kept else None, dict[str, dict[str, Proved]]()
+    by_key = {node.header.key: node for node in nodes}
+    for (rule, target, name), proof in kept.items():
+        if (
+            form is not None
+            and rule in by_key
+            and name == profile
+            and digest(by_key[rule], target, form) == proof.query
+        ):
+            found.setdefault(rule, {})[target] = proof
+    return found
+
+
+def _print_proofs(proved: dict[str, dict[str, Proved]], grades: dict[str, Grades]) -> None:
+    rows = [
+        (rule, target, grades[rule][target], str(proof))
+        for rule, by_target in proved.items()
+        for target, proof in by_target.items()
+    ]
+    if rows:
+        render.out("")
+        render.table(("name", "language", "fidelity", "by rules test --engine"), rows)
+
+
 def _case_counts(settings: Settings, rules: RuleSet) -> Counter[str]:
     from tollwatch.cases.model import CaseFile
     from tollwatch.cases.read import find_case_files
@@ -73,7 +109,7 @@ def _case_counts(settings: Settings, rules: RuleSet) -> Counter[str]:
     return counts
 
 
-def _record(header: Header, cases: int, grades: Grades) -> dict[str, object]:
+def _record(header: Header, cases: int, grades: Grades, proved: dict[str, Proved]) -> dict[str, object]:
     return {
         "name": header.name,
         "id": header.id,
@@ -85,6 +121,7 @@ def _record(header: Header, cases: int, grades: Grades) -> dict[str, object]:
         "file": header.path,
         "cases": cases,
         "targets": grades,
+        "proofs": {target: {"cases": one.cases, "random_logs": one.random_logs} for target, one in proved.items()},
     }
 
 

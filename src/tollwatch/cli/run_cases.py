@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tollwatch.cases.result import CaseResult
+    from tollwatch.config import Settings
+    from tollwatch.sigma.model import RuleSet
 
 
 class ResultFormat(StrEnum):
@@ -53,6 +55,12 @@ def run_cases(
     as_deployed: Annotated[
         bool, typer.Option("--as-deployed", help="Run the scheduled query as a SIEM does, at several phases.")
     ] = False,
+    random: Annotated[
+        int, typer.Option("--random", metavar="N", min=0, help="Also hold each rule's queries to N random logs.")
+    ] = 0,
+    keep: Annotated[
+        bool, typer.Option("--keep-proofs", help="Write what was proved to proofs.json, which rules list shows.")
+    ] = False,
     output_format: Annotated[
         ResultFormat, typer.Option("--format", help="How results are printed.")
     ] = ResultFormat.TEXT,
@@ -66,13 +74,31 @@ def run_cases(
     settings, found = repository.settings_and_rules(rules)
     results = run(
         settings, paths=paths or None, rules=found, keyword=keyword, profile=profile, processes=os.cpu_count() or 1,
-        engines=_engines(engine or [], as_deployed), as_deployed=as_deployed,
+        engines=_engines(engine or [], as_deployed), as_deployed=as_deployed, random=random,
     )  # fmt: skip
+    if keep:
+        _keep(settings, found, results)
     if not results:
         raise UsageError("there are no cases here", "write some with: rules new NAME")
     if not quiet or output_format is not ResultFormat.TEXT or exit_code(results):
         render.out(_text(results, output_format, verbose))
     return exit_code(results)
+
+
+def _keep(settings: Settings, rules: RuleSet, results: Sequence[CaseResult]) -> None:
+    """Proofs of this run take the place of those of the same rules, languages and profiles."""
+    from tollwatch.cases.proofs import gathered, read_proofs, write_proofs
+    from tollwatch.logs.profile import load_profile
+    from tollwatch.plan.lower import lower
+
+    folders = [folder for folder in settings.fixtures if folder.is_dir()]
+    if not folders:
+        raise UsageError("there is no folder of fixtures to keep proofs in", "name one in rules.toml")
+    nodes = {node.header.key: node for node in lower(rules)[0].detections}
+    profiles = {one.profile: load_profile(one.profile, settings.profiles) for one in results if one.profile}
+    run = {(one.rule, one.engine, one.profile) for one in results}
+    before = {key: one for key, one in read_proofs(folders).items() if key not in run and key[0] in nodes}
+    write_proofs(folders[0], {**before, **gathered(results, nodes, profiles)})
 
 
 def _engines(chosen: Sequence[EngineName], as_deployed: bool) -> list[str]:
