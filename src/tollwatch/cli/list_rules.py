@@ -71,16 +71,12 @@ def _proved(nodes: tuple[Node, ...], profile: str, settings: Settings) -> dict[s
     from tollwatch.logs.profile import load_profile
 
     kept = read_proofs(settings.fixtures)
-    form, found = load_profile(profile, settings.profiles) if kept else None, dict[str, dict[str, Proved]]()
-    by_key = {node.header.key: node for node in nodes}
-    for (rule, target, name), proof in kept.items():
-        if (
-            form is not None
-            and rule in by_key
-            and name == profile
-            and digest(by_key[rule], target, form) == proof.query
-        ):
-            found.setdefault(rule, {})[target] = proof
+    found: dict[str, dict[str, Proved]] = {}
+    if kept:
+        form, by_key = load_profile(profile, settings.profiles), {node.header.key: node for node in nodes}
+        for (rule, target, name), proof in kept.items():
+            if rule in by_key and name == profile and digest(by_key[rule], target, form) == proof.query:
+                found.setdefault(rule, {})[target] = proof
     return found
 
 
