@@ -40,13 +40,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A language: its name, the ending of its files, the column of an event's time, and how many µs its unit has."""
+    """A language: its name, the ending of its files, the column of an event's time, and how many µs its unit has.
+
+    ``own_range``: a query may state a time range of its own, so that the engine applies the request's.
+    """
 
     name: str
     suffix: str
     time: str
     unit: int
     run: Callable[[Request], Table]
+    own_range: bool = False
 
 
 def execute(language: str, request: Request) -> Table:
@@ -56,6 +60,8 @@ def execute(language: str, request: Request) -> Table:
         QueryError: what is not of the language, what the engine lacks, and names that the tables lack.
     """
     engine = ENGINES[language]
+    if engine.own_range:
+        return engine.run(request)
     tables = {name: _within(table, engine, request.range) for name, table in request.tables.items()}
     return engine.run(Request(request.text, tables, request.range, request.macros))
 
@@ -93,7 +99,7 @@ def _runner(language: str) -> Callable[[Request], Table]:
 
 
 ENGINES: Mapping[str, Engine] = {
-    "spl": Engine("spl", ".spl", "_time", MICROSECONDS, _runner("spl")),
+    "spl": Engine("spl", ".spl", "_time", MICROSECONDS, _runner("spl"), own_range=True),
     "kql": Engine("kql", ".kql", "TimeGenerated", 1, _runner("kql")),
     "esql": Engine("esql", ".esql", "@timestamp", 1, _runner("esql")),
 }

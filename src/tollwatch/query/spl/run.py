@@ -1,381 +1,365 @@
-"""Reads and executes a Splunk search over tables, a command at a time over whole columns.
+"""Executes a Splunk search over tables, a command at a time over whole columns.
 
-Splunk's "Search Reference". Numbers are doubles; what is compared with null is null; a row without a value in a field
-of BY is in no group.
+Splunk's "Search Reference". The rows that a search begins with are those of every table of the request, one after the
+other in the order of their times, the latest first; ``_time`` is in seconds, and the time zone is UTC. An ``earliest``
+or ``latest`` in the search takes the place of the request's time range.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import assert_never
 
 import numpy as np
-from lark import Token
 
-from tollwatch.query.columns import ARITHMETIC, COMPARE, both, contrary, either, number_text, true_rows
-from tollwatch.query.engines import Request
-from tollwatch.query.measures import counted, running
-from tollwatch.query.reading import Tree, failed, read
+from tollwatch.query.columns import true_rows
+from tollwatch.query.engines import ANY_TABLE, MICROSECONDS, Request
+from tollwatch.query.entries import Here, checked, distinct_rows
+from tollwatch.query.entries import found as found_entry
+from tollwatch.query.errors import QueryError
+from tollwatch.query.spl import syntax
+from tollwatch.query.spl.aggregates import AGGREGATES, TIMED, percentile
 from tollwatch.query.spl.functions import FUNCTIONS
-from tollwatch.query.table import Column, Groups, Mask, Table, Type, column, constant, groups, nulls, order
+from tollwatch.query.spl.parse import parse
+from tollwatch.query.spl.patterns import pattern
+from tollwatch.query.spl.searching import Searching, states
+from tollwatch.query.spl.streams import streamed
+from tollwatch.query.spl.tables import (
+    appended,
+    by_rows,
+    deduplicated,
+    expanded,
+    filled,
+    looked_up,
+    matching,
+    ranked,
+    renamed,
+    sorted_rows,
+)
+from tollwatch.query.spl.times import formatted, span_seconds
+from tollwatch.query.spl.values import lists, many, numbers, texts
+from tollwatch.query.syntax import Call, Element, Expression, Literal, Name
+from tollwatch.query.table import Column, Groups, Mask, Table, Type, constant, groups, nulls
 
-_PLACES = ("index", "sourcetype", "source", "host")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_NOWHERE = (1, 1)
 
 
 def run(request: Request) -> Table:
-    """The rows of a search over all events of the request's tables; ``_time`` is in seconds.
+    """The rows of a search over the request's tables.
 
     Raises:
-        QueryError: what is no SPL, what the engine lacks, and names that the events lack.
+        QueryError: what is no SPL, what the engine lacks, and values that a command cannot take.
     """
-    return _Engine(_appended([*request.tables.values()]), request.range.now).query(read("spl", request.text))
+    return _Engine(request).pipeline(parse(request.text, request.macros))
 
 
-def _name(tree: Tree) -> str:
-    text = str(tree.children[0])
-    return text if tree.data == "name" else text[1:-1]
-
-
-def _string(token: str) -> str:
-    return re.sub(r'\\(["\\])', r"\1", token[1:-1])
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Engine:
-    events: Table
-    now: int
+    request: Request
 
-    def query(self, tree: Tree) -> Table:
-        if tree.data == "multisearch":
-            inner = [one for one in tree.children if one.data == "inner"]
-            table = _appended([self.piped(one.children) for one in inner])
-            return self.commands([one for one in tree.children if one.data == "command"], table)
-        return self.piped(tree.children)
+    @property
+    def now(self) -> int:
+        return self.request.range.now
 
-    def piped(self, parts: Sequence[Any]) -> Table:
-        search, *commands = parts
-        return self.commands(commands, self.events.keep(self.terms(search.children, self.events)))
+    def here(self, place: tuple[int, int], rows: int) -> Here:
+        return Here(place, rows, self.now)
 
-    def commands(self, commands: Sequence[Any], table: Table) -> Table:
-        for command in commands:
-            tree = command.children[0]
-            handler: Callable[[Tree, Table], Table] = getattr(self, f"_{tree.data}")
-            table = handler(tree, table)
+    # ------------------------------------------------------------ pipelines
+
+    def pipeline(self, pipeline: syntax.Pipeline) -> Table:
+        first, *others = pipeline.stages
+        table = self.stage(first, Table({}, 0)) if pipeline.generating else self.events(first)
+        for stage in others:
+            table = self.stage(stage, table)
         return table
 
-    # ------------------------------------------------------------ searching
+    def events(self, first: syntax.Stage) -> Table:
+        """What a search without a generating command begins with."""
+        table = _latest_first(appended(list(self.request.tables.values())))
+        if not isinstance(first, syntax.Search):
+            return self.stage(first, self.picked(table))
+        table = self.picked(table, start=not states(first.term, "earliest"), end=not states(first.term, "latest"))
+        return table.keep(Searching(table, self.now).holds(first.term))
 
-    def terms(self, terms: Sequence[Any], table: Table) -> Mask:
-        found = np.ones(table.rows, np.bool_)
-        for term in terms:
-            if term is not None and not isinstance(term, Token):
-                found &= self.term(term, table)
+    def picked(self, table: Table, *, start: bool = True, end: bool = True) -> Table:
+        """The rows in the request's time range, save for the ends that the search states itself."""
+        time = table.columns.get("_time")
+        if time is None or time.type is not Type.REAL:
+            return table
+        picked, chosen = self.request.range, np.ones(table.rows, np.bool_)
+        if picked.start is not None and start:
+            chosen &= time.valid & np.asarray(time.values >= picked.start / MICROSECONDS, np.bool_)
+        if picked.end is not None and end:
+            chosen &= time.valid & np.asarray(time.values < picked.end / MICROSECONDS, np.bool_)
+        return table if chosen.all() else table.keep(chosen)
+
+    def stage(self, stage: syntax.Stage, table: Table) -> Table:  # one branch for each command
+        match stage:
+            case syntax.Search():
+                return table.keep(Searching(table, self.now).holds(stage.term))
+            case syntax.Where():
+                return table.keep(self.holds(stage.condition, table))
+            case syntax.Eval():
+                for name, value in stage.assignments:
+                    found = self.value(value, table)
+                    if found.type is Type.BOOL:
+                        raise QueryError("a field cannot hold a condition: use if(…)", *value.place)
+                    table = table.with_columns({name: found})
+                return table
+            case syntax.Stats():
+                return self.eventstats(stage, table) if stage.keep else self.stats(stage, table)
+            case syntax.StreamStats():
+                return self.streamstats(stage, table)
+            case syntax.TStats():
+                return self.tstats(stage)
+            case syntax.Sort():
+                return sorted_rows(table, stage, self.here(_NOWHERE, table.rows))
+            case syntax.Dedup():
+                return deduplicated(table, stage)
+            case syntax.Head():
+                at = np.arange(table.rows)
+                return table.take(at[::-1][: stage.count] if stage.tail else at[: stage.count])
+            case syntax.Reverse():
+                return table.take(np.arange(table.rows)[::-1])
+            case syntax.Fields():
+                return self.fields(stage, table)
+            case syntax.Rename():
+                return renamed(table, stage)
+            case syntax.FillNull():
+                return filled(table, stage, self.here(_NOWHERE, table.rows))
+            case syntax.Bin():
+                return table.with_columns({stage.target: self.binned(stage.field, stage.span, stage.place, table)})
+            case syntax.Regex():
+                return self.regex(stage, table)
+            case syntax.Rex():
+                return self.rex(stage, table)
+            case syntax.Expand():
+                return expanded(table, stage)
+            case syntax.MakeMany():
+                cells = [[part for item in items for part in item.split(stage.delimiter) if part]
+                         for items in lists(self.named(stage.field, table))]  # fmt: skip
+                return table.with_columns({stage.field: many(cells)})
+            case syntax.Append():
+                return appended([table, *(self.pipeline(one) for one in stage.searches)])
+            case syntax.MakeResults():
+                time = constant(Type.REAL, float(self.now // MICROSECONDS), stage.count)
+                return Table({"_time": time}, stage.count)
+            case syntax.InputLookup():
+                return self.table(stage.table, stage.place)
+            case syntax.Lookup():
+                return looked_up(table, self.table(stage.table, stage.place), stage, self.here(stage.place, table.rows))
+            case syntax.Rank():
+                return ranked(table, stage)
+            case syntax.Convert():
+                return self.converted(stage, table)
+            case _:
+                assert_never(stage)
+
+    def table(self, name: str, place: tuple[int, int]) -> Table:
+        """A lookup or a data model: a table of that name."""
+        found = self.request.tables.get(name, self.request.tables.get(name.removesuffix(".csv")))
+        if found is None:
+            raise QueryError(f"there is no table {name}: give its rows by that name", *place)
         return found
 
-    def term(self, tree: Tree, table: Table) -> Mask:
-        match tree.data:
-            case "ored":
-                found = np.zeros(table.rows, np.bool_)
-                for one in tree.children:
-                    found |= self.term(one, table)
-                return found
-            case "all_terms":
-                return self.terms(tree.children, table)
-            case "not_term":
-                return ~self.term(tree.children[0], table)
-            case _:
-                return self.compared(tree, table)
+    # ------------------------------------------------------------ aggregates
 
-    def compared(self, tree: Tree, table: Table) -> Mask:
-        field, sign, value = str(tree.children[0]), str(tree.children[1]), tree.children[2]
-        text = _string(str(value.children[0])) if value.data == "string_value" else str(value.children[0])
-        if field in _PLACES:
-            return np.ones(table.rows, np.bool_)
-        if field in ("earliest", "latest"):
-            return self.ranged(tree, field, text, table)
-        one = table.columns.get(field)
-        if one is None:
-            return np.zeros(table.rows, np.bool_)
-        if one.type is Type.REAL:
-            wanted = _binary(tree, sign, one, constant(Type.REAL, float(text), table.rows))
-            return true_rows(wanted)
-        if sign not in ("=", "!="):
-            raise failed(tree, f"a search with {sign} over texts is not known")
-        regex = re.compile(re.escape(text).replace(r"\*", ".*"), re.IGNORECASE | re.DOTALL)
-        equal = [ok and regex.fullmatch(one_) is not None for one_, ok in zip(one.values, one.valid, strict=True)]
-        found = np.array(equal, np.bool_)
-        return found if sign == "=" else one.valid & ~found
-
-    def ranged(self, tree: Tree, field: str, text: str, table: Table) -> Mask:
-        """Relative times; the latest is not itself in the range."""
-        found = re.fullmatch(r"-(\d+)([smhd])", text)
-        if found is None and text != "now":
-            raise failed(tree, f"the time {text} is not known")
-        at = self.now / 1_000_000 - (0 if found is None else int(found[1]) * _UNITS[found[2]])
-        time = table.columns["_time"].values
-        return np.asarray(time >= at if field == "earliest" else time < at, np.bool_)
-
-    # ------------------------------------------------------------ commands
-
-    def _search(self, tree: Tree, table: Table) -> Table:
-        return table.keep(self.terms(tree.children, table))
-
-    def _where(self, tree: Tree, table: Table) -> Table:
-        return table.keep(self.holds(tree.children[0], table))
-
-    def _eval(self, tree: Tree, table: Table) -> Table:
-        for assignment in tree.children:
-            name, value = assignment.children
-            table = table.with_columns({_name(name): self.value(value, table)})
-        return table
-
-    def _stats(self, tree: Tree, table: Table) -> Table:
-        by = self.by(tree.children[1], table)
-        kept = table.keep(_present(by, table.rows))
-        by = self.by(tree.children[1], kept)
-        of = groups(list(by.values()), kept.rows)
-        found = {name: one.take(of.first) for name, one in by.items()}
-        for name, function, value in self.aggregates(tree.children[0], kept):
-            found[name] = _aggregate(function, value, of)
+    def stats(self, stage: syntax.Stats, table: Table) -> Table:
+        table, of = by_rows(table, stage.by)
+        found = {name: self.named(name, table).take(of.first) for name in stage.by}
+        for measure in self.measures(stage.measures, table):
+            found[measure.name] = self.measured(measure, table, of)
         return Table(found, of.count)
 
-    def _eventstats(self, tree: Tree, table: Table) -> Table:
-        by = self.by(tree.children[1], table)
-        present, of = _present(by, table.rows), groups(list(by.values()), table.rows)
-        found = {}
-        for name, function, value in self.aggregates(tree.children[0], table):
-            found[name] = _aggregate(function, value, of).take(np.where(present, of.of, -1))
+    def eventstats(self, stage: syntax.Stats, table: Table) -> Table:
+        by = [self.named(name, table) for name in stage.by]
+        of, present = groups(by, table.rows), _present(by, table.rows)
+        found = {
+            measure.name: self.measured(measure, table, of).take(np.where(present, of.of, -1))
+            for measure in self.measures(stage.measures, table)
+        }
         return table.with_columns(found)
 
-    def _streamstats(self, tree: Tree, table: Table) -> Table:
-        *options, aggregates, fields = tree.children
-        said = {str(one.children[0]).lower(): str(one.children[1]).lower() for one in options if one is not None}
-        if set(said) - {"current"}:
-            raise failed(tree, f"streamstats: {', '.join(sorted(set(said) - {'current'}))} is not known")
-        by = self.by(fields, table)
-        present, of = _present(by, table.rows), groups(list(by.values()), table.rows)
-        current = said.get("current", "t") not in ("f", "false", "0")
+    def streamstats(self, stage: syntax.StreamStats, table: Table) -> Table:
+        by = [self.named(name, table) for name in stage.by]
+        resets = [None if one is None else self.holds(one, table) for one in (stage.reset_before, stage.reset_after)]
         found = {}
-        for name, function, value in self.aggregates(aggregates, table):
-            found[name] = _running(tree, function, value, of, present, current=current)
+        for measure in self.measures(stage.measures, table):
+            value = None if measure.value is None else self.value(measure.value, table)
+            here = self.here(measure.place, table.rows)
+            of, present = groups(by, table.rows), _present(by, table.rows)
+            found[measure.name] = streamed(measure, value, of, present, stage, (resets[0], resets[1]), here)
         return table.with_columns(found)
 
-    def by(self, fields: Any, table: Table) -> dict[str, Column]:
-        return {_name(one): self.named(_name(one), table) for one in (fields.children if fields is not None else ())}
-
-    def aggregates(self, tree: Tree, table: Table) -> list[tuple[str, str, Column | None]]:
-        found: list[tuple[str, str, Column | None]] = []
-        for one in tree.children:
-            if one.data == "counted":
-                found.append((_name(one.children[0]) if one.children[0] is not None else "count", "count", None))
+    def measures(self, measures: Sequence[syntax.Measure], table: Table) -> list[syntax.Measure]:
+        """The measures, those with wildcards once for each field that they match."""
+        found = []
+        for one in measures:
+            if not isinstance(one.value, Name) or "*" not in one.value.name:
+                found.append(one)
                 continue
-            function, value, name = one.children
-            given = _name(name) if name is not None else f"{function}({_name(value) if value is not None else ''})"
-            found.append((given, str(function).lower(), None if value is None else self.value(value, table)))
+            for name, groups_ in matching(one.value.name, table.columns):
+                shown = one.name.replace(one.value.name, name) if one.value.name in one.name else one.name
+                for part in groups_:
+                    shown = shown.replace("*", part, 1)
+                value = Name(name, one.place)
+                found.append(syntax.Measure(shown, one.function, one.percent, value, one.place))
         return found
 
-    def _sort(self, tree: Tree, table: Table) -> Table:
-        count, *orders = tree.children
-        keys = []
-        for one in orders:
-            sign, *function, field = one.children
-            value = self.named(_name(field), table)
-            if function and str(function[0]).lower() == "num":
-                value = _number(value)
-            keys.append((value, sign is not None and str(sign) == "-", False))
-        at = order(keys)
-        limit = 10_000 if count is None else int(str(count))
-        return table.take(at[:limit] if limit else at)
+    def measured(self, measure: syntax.Measure, table: Table, of: Groups) -> Column:
+        columns = [] if measure.value is None else [self.value(measure.value, table)]
+        here = self.here(measure.place, table.rows)
+        if measure.percent is not None:
+            return percentile(columns, of, measure.percent, here)
+        if measure.function in TIMED and "_time" in table.columns:
+            columns.append(table.columns["_time"])
+        return AGGREGATES[measure.function].run(columns, of, np.ones(table.rows, np.bool_), here)
 
-    def _head(self, tree: Tree, table: Table) -> Table:
-        count = tree.children[0]
-        return table.take(np.arange(min(10 if count is None else int(str(count)), table.rows)))
+    def tstats(self, stage: syntax.TStats) -> Table:
+        """Over the table of the data model's name (or its part's), whose fields may have the part's name before them.
 
-    def _fields_sign(self, tree: Tree, table: Table) -> Table:
-        names = {_name(one) for one in tree.children[1].children}
-        away = str(tree.children[0]) == "-"
-        return Table({name: one for name, one in table.columns.items() if (name in names) is not away}, table.rows)
+        Splunk's own summaries hold what the data model accelerates; here the rows of the table are all there is.
+        """
+        model, _, part = (stage.source or "").rpartition(".")
+        named = (stage.source or ANY_TABLE, part, model, ANY_TABLE)
+        names = [one for one in named if one in self.request.tables]
+        if not names:
+            raise QueryError(f"there is no table {stage.source}: give the data model's rows by that name", *stage.place)
+        table = self.picked(self.request.tables[names[0]])
+        prefix = f"{part}." if part else ""
+        bare = {f"{prefix}{name}": one for name, one in table.columns.items() if not name.startswith(prefix)}
+        table = table.with_columns({} if not prefix else bare)
+        if stage.term is not None:
+            table = table.keep(Searching(table, self.now).holds(stage.term))
+        for name, span in stage.spans:
+            table = table.with_columns({name: self.binned(name, span, stage.place, table)})
+        return self.stats(stage.stats, table)
 
-    def _fields_only(self, tree: Tree, table: Table) -> Table:
-        names = {_name(one) for one in tree.children[0].children}
-        return Table({name: one for name, one in table.columns.items() if name in names}, table.rows)
+    # ------------------------------------------------------------ other commands
 
-    def _table(self, tree: Tree, table: Table) -> Table:
-        names = [_name(one) for one in tree.children[0].children]
-        return Table({name: self.named(name, table) for name in names}, table.rows)
+    def fields(self, stage: syntax.Fields, table: Table) -> Table:
+        """``fields`` keeps the internal fields, which begin with an underscore; ``table`` has the order as written."""
+        if stage.only:
+            named = {
+                name: self.named(name, table)
+                for pattern_ in stage.names
+                for name in ([one for one, _ in matching(pattern_, table.columns)] if "*" in pattern_ else [pattern_])
+            }
+            return Table(named, table.rows)
+        named_ = {name for one in stage.names for name, _ in matching(one, table.columns)}
+        if stage.remove:
+            return Table({name: one for name, one in table.columns.items() if name not in named_}, table.rows)
+        kept = {name: one for name, one in table.columns.items() if name in named_ or name in ("_time", "_raw")}
+        return Table(kept, table.rows)
 
-    def _rename(self, tree: Tree, table: Table) -> Table:
-        return table.renamed({_name(old): _name(new) for old, new in (one.children for one in tree.children)})
+    def binned(self, field: str, span: str, place: tuple[int, int], table: Table) -> Column:
+        here = self.here(place, table.rows)
+        size, one = span_seconds(span, here), numbers(self.named(field, table), here)
+        if size <= 0 or (field == "_time" and 86_400 % size and size % 86_400):
+            raise here.failed(f"a span of {span} is not known: one that divides a day is")
+        values = np.floor(one.values / size) * size
+        if field == "_time":
+            return Column(Type.REAL, values, one.valid)
+        pair = [Column(Type.REAL, values, one.valid), Column(Type.REAL, values + size, one.valid)]
+        return distinct_rows(Type.STRING, lambda low, high: f"{low:g}-{high:g}", pair, table.rows)
+
+    def regex(self, stage: syntax.Regex, table: Table) -> Table:
+        here = self.here(stage.place, table.rows)
+        wanted = pattern(stage.pattern, here)
+        cells = lists(self.named(stage.field, table))
+        found = np.array([any(wanted.search(item) for item in items) for items in cells], np.bool_)
+        return table.keep(~found if stage.negated else found)
+
+    def rex(self, stage: syntax.Rex, table: Table) -> Table:
+        here = self.here(stage.place, table.rows)
+        wanted = pattern(stage.pattern, here)
+        if not wanted.groupindex:
+            raise here.failed("rex wants a pattern with named groups")
+        cells = texts(self.named(stage.field, table), here)
+        found: dict[str, list[list[str] | None]] = {name: [] for name in wanted.groupindex}
+        for text, ok in zip(cells.values.tolist(), cells.valid.tolist(), strict=True):
+            hits = list(wanted.finditer(text))[: stage.most or None] if ok else []
+            for name, column_ in found.items():
+                column_.append([hit[name] for hit in hits if hit[name] is not None])
+        made = {name: many(items) for name, items in found.items()}
+        return table.with_columns({
+            name: one if name not in table.columns else _kept(one, table.columns[name]) for name, one in made.items()
+        })  # fmt: skip
+
+    def converted(self, stage: syntax.Convert, table: Table) -> Table:
+        found: dict[str, Column] = {}
+        for function, field, name in stage.conversions:
+            for actual, _ in matching(field, table.columns):
+                here = self.here(stage.place, table.rows)
+                one = numbers(table.columns[actual], here)
+                if function == "ctime":
+                    one = distinct_rows(Type.STRING, lambda at: formatted(at, stage.time_format), [one], table.rows)
+                found[actual if name == field else name] = one if function != "none" else table.columns[actual]
+        return table.with_columns(found)
 
     # ------------------------------------------------------------ expressions
 
-    def holds(self, tree: Tree, table: Table) -> Mask:
-        found = self.value(tree, table)
+    def holds(self, condition: Expression, table: Table) -> Mask:
+        found = self.value(condition, table)
         if found.type is not Type.BOOL:
-            raise failed(tree, "where wants a condition")
+            raise QueryError("a condition is expected here", *condition.place)
         return true_rows(found)
 
     def named(self, name: str, table: Table) -> Column:
+        """A field that no row has is null."""
         return table.columns.get(name, nulls(Type.STRING, table.rows))
 
-    def value(self, tree: Tree, table: Table) -> Column:
-        rows = table.rows
-        match tree.data:
-            case "name" | "quoted_name":
-                return self.named(_name(tree), table)
-            case "number":
-                return constant(Type.REAL, float(str(tree.children[0])), rows)
-            case "string":
-                return constant(Type.STRING, _string(str(tree.children[0])), rows)
-            case "and_" | "or_":
-                join = both if tree.data == "and_" else either
-                return join(*(self.value(one, table) for one in tree.children))
-            case "not_":
-                return contrary(self.value(tree.children[0], table))
-            case "negative":
-                one = _number(self.value(tree.children[0], table))
-                return Column(Type.REAL, -one.values, one.valid)
-            case "binary":
-                left, sign, right = tree.children
-                return _binary(tree, str(sign), self.value(left, table), self.value(right, table))
-            case "call":
-                return self.call(tree, table)
+    def value(self, expression: Expression, table: Table) -> Column:
+        match expression:
+            case Literal():
+                return constant(expression.type, expression.value, table.rows)
+            case Name():
+                return self.named(expression.name, table)
+            case Call():
+                return self.call(expression, table)
+            case Element():
+                raise QueryError("a path is not known here", *expression.place)
             case _:
-                raise failed(tree, f"{tree.data} is not known")
+                assert_never(expression)
 
-    def call(self, tree: Tree, table: Table) -> Column:
-        name = str(tree.children[0]).lower()
-        values = [self.value(one, table) for one in tree.children[1:] if one is not None]
-        rows = table.rows
-        match name:
-            case "now":
-                return constant(Type.REAL, float(self.now // 1_000_000), rows)
-            case "null":
-                return nulls(Type.STRING, rows)
-            case "true" | "false":
-                return constant(Type.BOOL, name == "true", rows)
-            case "if":
-                return _choice(true_rows(values[0]), values[1], values[2])
-            case "case":
-                found = nulls(Type.STRING, rows)
-                for condition, result in zip(values[-2::-2], values[-1::-2], strict=True):
-                    found = _choice(true_rows(condition), result, found)
-                return found
-            case "coalesce":
-                found = values[-1]
-                for one in reversed(values[:-1]):
-                    found = _choice(one.valid, one, found)
-                return found
-            case "isnull" | "isnotnull":
-                return Column(Type.BOOL, values[0].valid == (name == "isnotnull"), np.ones(rows, np.bool_))
-            case "tonumber":
-                return _number(values[0])
-        if name not in FUNCTIONS:
-            raise failed(tree, f"the function {name} is not known")
-        type_, convert = FUNCTIONS[name]
-        known = np.logical_and.reduce([one.valid for one in values])
-        cells = zip(known.tolist(), zip(*(one.values.tolist() for one in values), strict=True), strict=True)
-        return column(type_, [convert(*row) if ok else None for ok, row in cells])
+    def call(self, call: Call, table: Table) -> Column:
+        if call.name in _OVER_VALUES:
+            raise QueryError(f"the function {call.name} is not known", *call.place)
+        if call.name == "searchmatch":
+            (text,) = call.arguments
+            if not isinstance(text, Literal):
+                raise QueryError("searchmatch wants a search in quotes", *call.place)
+            first = parse(str(text.value)).stages[0]
+            if not isinstance(first, syntax.Search):
+                raise QueryError("searchmatch wants a search in quotes", *call.place)
+            return Column(Type.BOOL, Searching(table, self.now).holds(first.term), np.ones(table.rows, np.bool_))
+        entry = found_entry(FUNCTIONS, call.name, call.place)
+        columns = [self.value(one, table) for one in call.arguments]
+        checked(entry, call.name, columns, call.place)
+        result: Column = entry.run(columns, self.here(call.place, table.rows))
+        return result
 
 
-# ---------------------------------------------------------------- columns
+_OVER_VALUES = ("mvfilter", "mvmap")
 
 
-def _present(by: Mapping[str, Column], rows: int) -> Mask:
+def _latest_first(table: Table) -> Table:
+    """Events as a search gives them; of one time, as they stood."""
+    time = table.columns.get("_time")
+    if time is None or time.type is not Type.REAL or not table.rows:
+        return table
+    return table.take(np.argsort(-time.values, kind="stable"))
+
+
+def _present(by: Sequence[Column], rows: int) -> Mask:
     found = np.ones(rows, np.bool_)
-    for one in by.values():
+    for one in by:
         found &= one.valid
     return found
 
 
-def _appended(tables: Sequence[Table]) -> Table:
-    if len(tables) == 1:
-        return tables[0]
-    names = dict.fromkeys(name for table in tables for name in table.columns)
-    found = {}
-    for name in names:
-        parts = [table.columns.get(name) for table in tables]
-        known = [part.type for part in parts if part is not None and part.valid.any()]
-        type_ = known[0] if known else Type.STRING
-        same = [
-            part if part is not None and part.type is type_ else nulls(type_, table.rows)
-            for part, table in zip(parts, tables, strict=True)
-        ]
-        values = np.concatenate([part.values for part in same])
-        found[name] = Column(type_, values, np.concatenate([part.valid for part in same]))
-    return Table(found, sum(table.rows for table in tables))
-
-
-def _number(one: Column) -> Column:
-    """A text that reads as a number is one; any other is null."""
-    if one.type in (Type.REAL, Type.LONG):
-        return Column(Type.REAL, one.values.astype(np.float64), one.valid)
-    found = []
-    for value, ok in zip(one.values, one.valid, strict=True):
-        try:
-            found.append(float(str(value).strip()) if ok else None)
-        except ValueError:
-            found.append(None)
-    return column(Type.REAL, found)
-
-
-def _choice(chosen: Mask, then: Column, otherwise: Column) -> Column:
-    """Where both have values of one type that is the result's; texts and numbers meet as texts."""
-    types = {one.type for one in (then, otherwise) if one.valid.any()}
-    type_ = types.pop() if len(types) == 1 else then.type if not types else Type.STRING
-    values = [
-        (then if first else otherwise).values[at] if (then if first else otherwise).valid[at] else None
-        for at, first in enumerate(chosen.tolist())
-    ]
-    texts = type_ is Type.STRING
-    return column(type_, [_text(value) if texts and value is not None else value for value in values])
-
-
-def _text(value: Any) -> str:
-    return number_text(float(value)) if isinstance(value, float | np.floating) else str(value)
-
-
-def _binary(tree: Tree, sign: str, left: Column, right: Column) -> Column:
-    sign = "==" if sign == "=" else sign
-    if sign in COMPARE:
-        if left.type is not right.type:
-            left, right = _number(left), _number(right)
-        known = left.valid & right.valid
-        return Column(Type.BOOL, np.asarray(COMPARE[sign](left.values, right.values), np.bool_), known)
-    left, right = _number(left), _number(right)
-    known = left.valid & right.valid
-    if sign in "/%":
-        known = known & (right.values != 0)
-        divisor = np.where(right.values == 0, 1, right.values)
-        return Column(Type.REAL, left.values / divisor if sign == "/" else np.fmod(left.values, divisor), known)
-    if sign not in ARITHMETIC:
-        raise failed(tree, f"{sign} is not known")
-    return Column(Type.REAL, ARITHMETIC[sign](left.values, right.values), known)
-
-
-def _aggregate(function: str, value: Column | None, of: Groups) -> Column:
-    if function == "count":
-        chosen = np.ones(len(of.of), np.bool_) if value is None else value.valid
-        return _number(counted(chosen, of))
-    one = _number(value) if value is not None else nulls(Type.REAL, len(of.of))
-    mine, group = one.values[one.valid], of.of[one.valid]
-    known = np.bincount(group, minlength=of.count) > 0
-    start = {"sum": 0.0, "min": np.inf, "max": -np.inf}[function]
-    values = np.full(of.count, start)
-    {"sum": np.add, "min": np.minimum, "max": np.maximum}[function].at(values, group, mine)
-    return Column(Type.REAL, np.where(known, values, 0.0), known)
-
-
-def _running(tree: Tree, function: str, value: Column | None, of: Groups, present: Mask, *, current: bool) -> Column:
-    """The aggregate over the rows of the group up to each row."""
-    if function not in ("sum", "min", "max"):
-        raise failed(tree, f"streamstats {function} is not known")
-    one = _number(value) if value is not None else nulls(Type.REAL, len(of.of))
-    neutral = {"sum": 0.0, "min": np.inf, "max": -np.inf}[function]
-    operate = {"sum": np.add, "min": np.minimum, "max": np.maximum}[function]
-    found = running(one, of, operate, neutral, current=current)
-    valid = found.valid & present
-    return Column(Type.REAL, np.where(valid, found.values, 0.0), valid)
+def _kept(new: Column, old: Column) -> Column:
+    """A field that rex does not find keeps what it had."""
+    cells = [one or other for one, other in zip(lists(new), lists(old), strict=True)]
+    return many(cells)
