@@ -25,6 +25,7 @@ from tollwatch.query.table import Type
 METADATA = (
     "_id", "_ignored", "_index", "_index_mode", "_score", "_size", "_source", "_tier", "_version",
 )  # fmt: skip
+_FIRST = re.compile(r"(?:\s|//[^\n]*|/\*(?:.|\n)*?\*/)*([A-Za-z_]+)")
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r"}
 _PARTS = re.compile(r"`(?:[^`]|``)+`|[^`.\s]+")
 _MEASURES: Mapping[str, Function | Aggregate] = {**FUNCTIONS, **ALL_AGGREGATES}
@@ -38,6 +39,11 @@ def parse(
     Raises:
         QueryError: what is no ES|QL, or a construct that the engine lacks.
     """
+    first = _FIRST.match(text)
+    if first is not None and first[1].upper() not in ("FROM", "ROW"):
+        before = text[: first.start(1)]
+        place = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        raise QueryError(f"the command {first[1]} is not known", *place)
     try:
         result: syntax.Query = _Builder(text, parameters or {}).transform(read("esql", text))
     except VisitError as error:
@@ -86,13 +92,13 @@ def calls(expression: syntax.Expression) -> Iterable[syntax.Call]:
             yield from calls(one)
 
 
-def _scalar(*expressions: syntax.Expression) -> None:
+def _scalar(*expressions: syntax.Expression, buckets: bool = False) -> None:
     """Refuses aggregates and grouping functions where there are no groups."""
     for expression in expressions:
         for call in calls(expression):
             if call.name in ALL_AGGREGATES:
                 raise QueryError(f"the aggregate {call.name} stands only in STATS", *call.place)
-            if call.name in BUCKETS:
+            if call.name in BUCKETS and not buckets:
                 raise QueryError(f"{call.name} stands only after BY", *call.place)
 
 
@@ -312,9 +318,7 @@ class _Builder(Transformer[Token, Any]):
             if one.only is not None:
                 _scalar(one.only)
         for assignment in by:
-            inner = assignment.value
-            bucket = isinstance(inner, syntax.Call) and inner.name in BUCKETS
-            _scalar(*(inner.arguments if bucket else (inner,)))
+            _scalar(assignment.value, buckets=True)
         return syntax.Stats(aggregates, by, inline)
 
     def keep(self, _meta: Meta, children: list[Any]) -> syntax.Keep:
@@ -336,10 +340,8 @@ class _Builder(Transformer[Token, Any]):
         return syntax.Expand(children[0])
 
     def dissect(self, meta: Meta, children: list[Any]) -> syntax.Dissect:
-        source, pattern, option, separator = children
+        source, pattern, separator = children
         _scalar(source)
-        if option is not None and str(option).upper() != "APPEND_SEPARATOR":
-            raise QueryError(f"DISSECT: the option {option} is not known", *_place(meta))
         found = syntax.Dissect(source, pattern.value, "" if separator is None else separator.value, _place(meta))
         dissection(found.pattern, found.place)
         return found

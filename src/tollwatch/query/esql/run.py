@@ -149,14 +149,12 @@ class _Engine:
 
     def spread_groups(self, by: dict[str, Column], table: Table) -> tuple[dict[str, Column], Table]:
         """A row with several values of a key is in the group of each."""
-        for name, one in by.items():
-            distinct = (
-                MULTI["MV_DEDUPE"].run([one], Here((1, 1), table.rows, self.now)) if isinstance(one, Many) else one
-            )
-            flat, at = stages.exploded(distinct)
-            if isinstance(one, Many):
+        for name in by:
+            if isinstance(by[name], Many):
+                here = Here((1, 1), table.rows, self.now)
+                flat, at = stages.exploded(MULTI["MV_DEDUPE"].run([by[name]], here))
                 table = table.take(at)
-                by = {other: flat if other == name else two.take(at) for other, two in by.items()}
+                by = {other: flat if other == name else one.take(at) for other, one in by.items()}
         return by, table
 
     def measured(self, one: syntax.Measured, table: Table, of: Groups, heads: Table) -> Column:
