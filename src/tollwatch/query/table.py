@@ -67,7 +67,9 @@ class Column:
         known = self.valid[at] & (at >= 0)
         values = self.values[at]
         # A language whose strings are never null reads what stands there.
-        return Column(self.type, np.where(known, values, "") if self.type in TEXTS else values, known)
+        if self.type in TEXTS and not known.all():
+            values = np.where(known, values, "")
+        return Column(self.type, values, known)
 
     def keep(self, chosen: Mask) -> Column:
         """The chosen rows."""
@@ -146,7 +148,10 @@ class Table:
 def codes(one: Column) -> Index:
     """A number for each row: equal for equal values, in the order of values; -1 where there is none."""
     if one.type in WHOLE or one.type in (Type.REAL, Type.BOOL):
-        _, found = np.unique(one.values, return_inverse=True)
+        found, numbers = pd.factorize(one.values, use_na_sentinel=False)
+        rank = np.empty(len(numbers), np.int64)
+        rank[np.argsort(numbers, kind="stable")] = np.arange(len(numbers))
+        found = rank[found]
     else:
         texts = one.values if one.type in TEXTS else np.array([repr(value) for value in one.values], object)
         found, distinct = pd.factorize(texts)

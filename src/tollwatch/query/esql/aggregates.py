@@ -13,7 +13,6 @@ import numpy as np
 from tollwatch.query.entries import ANY, STRINGS, Aggregate, Here, Kinds, Measure, single
 from tollwatch.query.esql.operators import finite
 from tollwatch.query.esql.values import NUMERIC, ORDERED, WHOLE_NUMBERS, packed
-from tollwatch.query.esql.values import single as only_value
 from tollwatch.query.measures import (
     averaged,
     best_rows,
@@ -24,7 +23,7 @@ from tollwatch.query.measures import (
     ranked,
     summed,
 )
-from tollwatch.query.table import Column, Groups, Mask, Type, order
+from tollwatch.query.table import Column, Groups, Many, Mask, Type, order
 
 
 def _known(columns: Sequence[Column], chosen: Mask) -> Mask:
@@ -39,16 +38,15 @@ def _count_distinct(columns: Sequence[Column], of: Groups, chosen: Mask, _here: 
     return counted(first_sights(columns[0], of, _known(columns, chosen)), of)
 
 
-def _sum(columns: Sequence[Column], of: Groups, chosen: Mask, here: Here) -> Column:
-    """Whole numbers sum up to a long."""
+def _sum(columns: Sequence[Column], of: Groups, chosen: Mask, _here: Here) -> Column:
+    """Whole numbers sum up to a long; null where it does not hold them."""
     one, known = columns[0], _known(columns, chosen)
     if one.type is Type.REAL:
         found = summed(one, of, known)
         return finite(found.values, found.valid)
     rough = np.bincount(of.of[known], one.values[known].astype(np.float64), minlength=of.count)
-    if (np.abs(rough) >= 2.0**63).any():
-        raise here.failed("SUM overflows a long")
-    return summed(Column(Type.LONG, one.values, one.valid), of, known)
+    found = summed(Column(Type.LONG, one.values, one.valid), of, known)
+    return Column(Type.LONG, found.values, found.valid & (np.abs(rough) < 2.0**63))
 
 
 def _average(columns: Sequence[Column], of: Groups, chosen: Mask, _here: Here) -> Column:
@@ -90,9 +88,11 @@ def _deviation(*, squared: bool) -> Measure:
     return run
 
 
-def _weighted(columns: Sequence[Column], of: Groups, chosen: Mask, _here: Here) -> Column:
+def _weighted(columns: Sequence[Column], of: Groups, chosen: Mask, here: Here) -> Column:
     """The sum of the products over the sum of the weights."""
-    one, weight = (only_value(part) for part in columns)
+    if any(isinstance(part, Many) for part in columns):
+        raise here.failed("WEIGHTED_AVG of several values in a row is not known")
+    one, weight = columns
     values, weights = one.values.astype(np.float64), weight.values.astype(np.float64)
     both, some = chosen & one.valid & weight.valid, chosen & weight.valid
     total = np.bincount(of.of[both], (values * weights)[both], minlength=of.count)

@@ -69,5 +69,7 @@ PATTERNS: Mapping[str, str] = {
     "MINUTE": "[0-5][0-9]",
     "SECOND": "(?:[0-5]?[0-9]|60)(?:[:.,][0-9]+)?",
     "ISO8601_TIMEZONE": "Z|[+-]%{HOUR}(?::?%{MINUTE})",
-    "TIMESTAMP_ISO8601": "%{YEAR}-%{MONTHNUM}-%{MONTHDAY}[T ]%{HOUR}:?%{MINUTE}(?::?%{SECOND})?(?:%{ISO8601_TIMEZONE})?",
+    "TIMESTAMP_ISO8601": (
+        "%{YEAR}-%{MONTHNUM}-%{MONTHDAY}[T ]%{HOUR}:?%{MINUTE}(?::?%{SECOND})?(?:%{ISO8601_TIMEZONE})?"
+    ),
 }

@@ -132,6 +132,9 @@ class _Engine:
 
     def stats(self, stage: syntax.Stats, table: Table) -> Table:
         by = {one.name or "": self.kept(one.value, table) for one in stage.by}
+        # Aggregates see a key that has a name of its own, with all of its values.
+        own = {one.name for one in stage.by if isinstance(one.value, syntax.Name) and one.value.name == one.name}
+        table = stages.replaced(table, {name: one for name, one in by.items() if name not in own})
         if any(isinstance(one, Many) for one in by.values()):
             if stage.inline:
                 raise QueryError("INLINE STATS by several values is not known", *stage.by[0].value.place)
@@ -149,12 +152,12 @@ class _Engine:
 
     def spread_groups(self, by: dict[str, Column], table: Table) -> tuple[dict[str, Column], Table]:
         """A row with several values of a key is in the group of each."""
-        for name in by:
-            if isinstance(by[name], Many):
-                here = Here((1, 1), table.rows, self.now)
-                flat, at = stages.exploded(MULTI["MV_DEDUPE"].run([by[name]], here))
-                table = table.take(at)
-                by = {other: flat if other == name else one.take(at) for other, one in by.items()}
+        several = [name for name, one in by.items() if isinstance(one, Many)]
+        for name in several:
+            here = Here((1, 1), table.rows, self.now)
+            flat, at = stages.exploded(MULTI["MV_DEDUPE"].run([by[name]], here))
+            table = table.take(at)
+            by = {other: flat if other == name else one.take(at) for other, one in by.items()}
         return by, table
 
     def measured(self, one: syntax.Measured, table: Table, of: Groups, heads: Table) -> Column:

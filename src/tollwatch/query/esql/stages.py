@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from tollwatch.query.entries import Here, unknown
 from tollwatch.query.errors import QueryError
@@ -158,15 +159,20 @@ def _taken(
     if kind(source) not in (Type.STRING, Type.DYNAMIC):
         raise QueryError(f"a text can be taken apart, not a {named(source)}", *place)
     flat, at = spread(source)
-    found = {text: take(text) or {} for text in set(flat.values.tolist())}
-    rows = [found[text] for text in flat.values.tolist()]
-    return replaced(table, {name: _column(type_, name, rows, at, table.rows) for name, type_ in types.items()})
+    which, distinct = pd.factorize(flat.values)
+    found = [take(text) or {} for text in distinct]
+    return replaced(table, {name: _column(type_, name, found, which, at, table.rows) for name, type_ in types.items()})
 
 
-def _column(type_: Type, name: str, rows: Sequence[Found], at: Index, count: int) -> Column:
-    values: list[Any] = [row.get(name) for row in rows]
+def _column(type_: Type, name: str, found: Sequence[Found], which: Index, at: Index, count: int) -> Column:
+    """The column of a name: what each distinct text gives, where it stands."""
+    values: list[Any] = [one.get(name) for one in found]
     if not any(isinstance(one, list) for one in values):
-        return packed(column(type_, values), at, count)
+        return packed(column(type_, values).take(which), at, count)
     lists = [one if isinstance(one, list) else [one] for one in values]
+    size = np.array([len(one) for one in lists], np.int64)
+    start = np.cumsum(size) - size
+    many = np.repeat(np.arange(len(which)), size[which])
+    place = np.arange(len(many)) - (np.cumsum(size[which]) - size[which])[many]
     flat = column(type_, [value for one in lists for value in one])
-    return packed(flat, np.repeat(at, [len(one) for one in lists]), count)
+    return packed(flat.take(start[which][many] + place), at[many], count)

@@ -11,6 +11,7 @@ from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from tollwatch.query.entries import NUMBERS, Here, Kinds
 from tollwatch.query.table import WHOLE, Array, Column, Index, Many, Mask, Table, Type, column, nulls
@@ -37,9 +38,9 @@ def named(one: Column) -> str:
 
 def counts(one: Many) -> Index:
     """How many values each row has."""
-    return np.fromiter(
-        (len(cell) if ok else 0 for cell, ok in zip(one.values, one.valid, strict=True)), np.int64, len(one)
-    )
+    found = np.zeros(len(one), np.int64)
+    found[one.valid] = np.fromiter(map(len, one.values[one.valid]), np.int64)
+    return found
 
 
 def single(one: Column) -> Column:
@@ -71,14 +72,18 @@ def packed(flat: Column, at: Index, rows: int) -> Column:
     if not len(at) or many.max() == 1:
         found[at] = np.arange(len(at))
         return flat.take(found) if len(flat) else nulls(flat.type, rows)
-    ends = np.cumsum(many).tolist()
-    values = flat.values.tolist()
-    return cells([values[end - size : end] for end, size in zip(ends, many.tolist(), strict=True)], flat.type)
+    has = many > 0
+    ends, sizes, values = np.cumsum(many)[has].tolist(), many[has].tolist(), flat.values.tolist()
+    lists = np.full(rows, None, object)
+    lists[has] = np.fromiter(
+        (values[end - size : end] for end, size in zip(ends, sizes, strict=True)), object, len(ends)
+    )
+    return Many(Type.DYNAMIC, lists, has, flat.type)
 
 
 def cells(lists: Sequence[list[Any] | None], inner: Type) -> Column:
     """Lists of values, an empty one or None for null, as a column: plain where no row has several."""
-    if all(one is None or len(one) < 2 for one in lists):
+    if all(not one or len(one) == 1 for one in lists):
         return column(inner, [one[0] if one else None for one in lists])
     values = np.fromiter(lists, object, len(lists))
     return Many(Type.DYNAMIC, values, np.array([bool(one) for one in lists], np.bool_), inner)
@@ -109,7 +114,10 @@ def choice(chosen: Mask, then: Column, otherwise: Column) -> Column:
 def _in_cells(one: Column) -> Any:
     if isinstance(one, Many):
         return one.values
-    return np.fromiter(([value] for value in one.values.tolist()), object, len(one))
+    # Each distinct value is put into one list, which its rows share.
+    which, distinct = pd.factorize(one.values)
+    lists = np.fromiter(([value] for value in distinct.tolist()), object, len(distinct))
+    return lists[which]
 
 
 def alike(columns: Sequence[Column], here: Here) -> list[Column]:
