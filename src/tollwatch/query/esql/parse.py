@@ -25,7 +25,7 @@ from tollwatch.query.table import Type
 METADATA = (
     "_id", "_ignored", "_index", "_index_mode", "_score", "_size", "_source", "_tier", "_version",
 )  # fmt: skip
-_FIRST = re.compile(r"(?:\s|//[^\n]*|/\*(?:.|\n)*?\*/)*([A-Za-z_]+)")
+_FIRST = re.compile(r"(?>(?:\s|//[^\n]*|/\*(?:.|\n)*?\*/)*)([A-Za-z_]+)")
 _ESCAPES = {"t": "\t", "n": "\n", "r": "\r"}
 _PARTS = re.compile(r"`(?:[^`]|``)+`|[^`.\s]+")
 _MEASURES: Mapping[str, Function | Aggregate] = {**FUNCTIONS, **ALL_AGGREGATES}

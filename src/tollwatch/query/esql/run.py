@@ -22,6 +22,7 @@ from tollwatch.query.esql.casting import cast, typed
 from tollwatch.query.esql.dates import spans
 from tollwatch.query.esql.functions import ALL_AGGREGATES, EACH, SINGLE, function
 from tollwatch.query.esql.multi import MULTI
+from tollwatch.query.esql.operators import TEMPORAL
 from tollwatch.query.esql.parse import parse
 from tollwatch.query.esql.sources import source
 from tollwatch.query.esql.values import alike, kind, named, outside, packed, repeated, single, spread
@@ -222,6 +223,9 @@ class _Engine:
             return repeated(
                 [one.values.tolist()[0] for one in alike(_one_row(call), here)], _inner(call, here), table.rows
             )
+        kinds = {kind(one) for one in values}
+        if call.name in ("+", "-") and Type.DYNAMIC in kinds and kinds & TEMPORAL:
+            return nulls(Type.DATETIME, table.rows)
         entry = function(call.name, call.place)
         columns = typed(entry, cast(entry, call, values, here), here)
         if call.name in SINGLE:

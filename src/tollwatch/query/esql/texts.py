@@ -11,6 +11,7 @@ import hashlib
 import ipaddress
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote_to_bytes
@@ -82,8 +83,18 @@ def _url_decoded(text: str) -> str | None:
 
 
 def _reversed(text: str) -> str:
-    """By characters as they are read: a base with its marks, a line's end, joined signs."""
-    return "".join(reversed(re.findall(r"\r\n|(?s:.)[\u0300-\u036f\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]*", text)))
+    """By characters as they are read: a base with its marks, a line's end, joined signs, flags."""
+    found: list[str] = []
+    for one in text:
+        last = found[-1] if found else ""
+        joined = one == "\u200d" or last.endswith("\u200d") or unicodedata.category(one)[0] == "M"
+        skin = "\U0001f3fb" <= one <= "\U0001f3ff"
+        flag = len(last) == 1 and all("\U0001f1e6" <= sign <= "\U0001f1ff" for sign in last + one)
+        if last and (joined or skin or flag or last + one == "\r\n"):
+            found[-1] += one
+        else:
+            found.append(one)
+    return "".join(reversed(found))
 
 
 # ---------------------------------------------------------------- JSON
