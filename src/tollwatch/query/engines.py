@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 
 import numpy as np
@@ -26,12 +26,19 @@ class TimeRange:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A query to run: its text, the tables by name, the time range, and macros' definitions by name (SPL)."""
+    """A query to run: its text, the tables by name, the time range, and macros' definitions by name (SPL).
+
+    ``parameters``: the values of a query's parameters by name, or by number as text (ES|QL's ?name and ?1).
+    ``truncates``: whether a language's own limits of a result hold, where it has some: ES|QL gives 1,000 rows to a
+    query without LIMIT, and never more than 10,000. False gives every row.
+    """
 
     text: str
     tables: Mapping[str, Table]
     range: TimeRange
     macros: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+    truncates: bool = True
 
     def table(self, name: str) -> Table | None:
         """The table of that name, or the one that stands for any; None where there is neither."""
@@ -63,7 +70,7 @@ def execute(language: str, request: Request) -> Table:
     if engine.own_range:
         return engine.run(request)
     tables = {name: _within(table, engine, request.range) for name, table in request.tables.items()}
-    return engine.run(Request(request.text, tables, request.range, request.macros))
+    return engine.run(replace(request, tables=tables))
 
 
 def check(language: str, text: str, macros: Mapping[str, str]) -> None:

@@ -83,11 +83,16 @@ def unknown(what: str, name: str, names: Iterable[str], place: Place) -> QueryEr
     return QueryError(f"the {what} {name} is not known{near}", *place)
 
 
+def arity(entry: Function | Aggregate, name: str, given: int, place: Place) -> None:
+    """Refuses a wrong number of arguments."""
+    if given < entry.least or (entry.most is not None and given > entry.most):
+        wanted = f"{entry.least}" if entry.most == entry.least else f"{entry.least} to {entry.most or 'any number of'}"
+        raise QueryError(f"{name} takes {wanted} arguments, not {given}", *place)
+
+
 def checked(entry: Function | Aggregate, name: str, columns: Sequence[Column], place: Place) -> None:
     """Refuses a wrong number of arguments and types that the entry does not take."""
-    if len(columns) < entry.least or (entry.most is not None and len(columns) > entry.most):
-        wanted = f"{entry.least}" if entry.most == entry.least else f"{entry.least} to {entry.most or 'any number of'}"
-        raise QueryError(f"{name} takes {wanted} arguments, not {len(columns)}", *place)
+    arity(entry, name, len(columns), place)
     for number, one in enumerate(columns):
         kinds = entry.takes[min(number, len(entry.takes) - 1)]
         if one.type not in kinds:

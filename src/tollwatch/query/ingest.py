@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import math
 import re
@@ -23,7 +24,7 @@ from tollwatch.query.table import Column, Many, Table, Type, column
 Record = Mapping[str, Any]
 
 TYPES: Mapping[str, Type] = {
-    "string": Type.STRING, "keyword": Type.STRING, "text": Type.STRING, "ip": Type.STRING, "guid": Type.STRING,
+    "string": Type.STRING, "keyword": Type.STRING, "text": Type.STRING, "ip": Type.IP, "guid": Type.STRING,
     "long": Type.LONG, "int": Type.LONG, "integer": Type.LONG,
     "real": Type.REAL, "double": Type.REAL, "number": Type.REAL, "time": Type.REAL,
     "bool": Type.BOOL, "boolean": Type.BOOL,
@@ -137,6 +138,8 @@ def _cell(value: Any, type_: Type, language: str) -> Any:
     match type_:
         case Type.STRING:
             return text(value)
+        case Type.IP:
+            return _address(text(value))
         case Type.BOOL:
             return value if isinstance(value, bool) else {"true": True, "false": False}.get(str(value).lower())
         case Type.DATETIME:
@@ -154,6 +157,14 @@ def text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return number_text(value) if isinstance(value, int | float) else json.dumps(value, ensure_ascii=False)
+
+
+def _address(value: str) -> str | None:
+    """In its one form."""
+    try:
+        return str(ipaddress.ip_address(value.strip()))
+    except ValueError:
+        return None
 
 
 def _number(value: Any, type_: Type) -> int | float | None:

@@ -5,6 +5,7 @@ A column is an array of values and one of which of them are there. Times and spa
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,24 +24,29 @@ class Type(StrEnum):
     """What a column holds, in Kusto's names; the other languages map theirs."""
 
     BOOL = "bool"
+    INT = "int"  # 32 bits, for languages in which it overflows
     LONG = "long"
     REAL = "real"
     STRING = "string"
     DATETIME = "datetime"
     TIMESPAN = "timespan"
     DYNAMIC = "dynamic"
+    IP = "ip"  # a text in the one canonical form, in the order of addresses
 
 
 _DTYPES: Mapping[Type, Any] = {
     Type.BOOL: np.bool_,
+    Type.INT: np.int64,
     Type.LONG: np.int64,
     Type.REAL: np.float64,
     Type.STRING: object,
     Type.DATETIME: np.int64,
     Type.TIMESPAN: np.int64,
     Type.DYNAMIC: object,
+    Type.IP: object,
 }
-WHOLE = (Type.LONG, Type.DATETIME, Type.TIMESPAN)
+WHOLE = (Type.INT, Type.LONG, Type.DATETIME, Type.TIMESPAN)
+TEXTS = (Type.STRING, Type.IP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,9 @@ class Column:
         known = self.valid[at] & (at >= 0)
         values = self.values[at]
         # A language whose strings are never null reads what stands there.
-        return Column(self.type, np.where(known, values, "") if self.type is Type.STRING else values, known)
+        if self.type in TEXTS and not known.all():
+            values = np.where(known, values, "")
+        return Column(self.type, values, known)
 
     def keep(self, chosen: Mask) -> Column:
         """The chosen rows."""
@@ -88,7 +96,7 @@ class Many(Column):
 def column(type_: Type, values: Sequence[Any]) -> Column:
     """A column of Python values; None is none."""
     valid = np.array([value is not None for value in values], np.bool_)
-    empty: Any = "" if type_ is Type.STRING else None if type_ is Type.DYNAMIC else 0
+    empty: Any = "" if type_ in TEXTS else None if type_ is Type.DYNAMIC else 0
     array = np.empty(len(values), _DTYPES[type_])
     array[:] = [empty if value is None else value for value in values]
     return Column(type_, array, valid)
@@ -96,7 +104,7 @@ def column(type_: Type, values: Sequence[Any]) -> Column:
 
 def nulls(type_: Type, length: int) -> Column:
     """A column without values; Kusto's strings are then empty."""
-    values = np.full(length, "", object) if type_ is Type.STRING else np.zeros(length, _DTYPES[type_])
+    values = np.full(length, "", object) if type_ in TEXTS else np.zeros(length, _DTYPES[type_])
     return Column(type_, values, np.zeros(length, np.bool_))
 
 
@@ -105,7 +113,7 @@ def constant(type_: Type, value: Any, length: int) -> Column:
     if value is None:
         return nulls(type_, length)
     values = np.empty(length, _DTYPES[type_])
-    values[:] = [value] * length if type_ in (Type.DYNAMIC, Type.STRING) else value
+    values[:] = [value] * length if type_ is Type.DYNAMIC else value
     return Column(type_, values, np.ones(length, np.bool_))
 
 
@@ -140,14 +148,26 @@ class Table:
 def codes(one: Column) -> Index:
     """A number for each row: equal for equal values, in the order of values; -1 where there is none."""
     if one.type in WHOLE or one.type in (Type.REAL, Type.BOOL):
-        _, found = np.unique(one.values, return_inverse=True)
+        found, numbers = pd.factorize(one.values, use_na_sentinel=False)
+        rank = np.empty(len(numbers), np.int64)
+        rank[np.argsort(numbers, kind="stable")] = np.arange(len(numbers))
+        found = rank[found]
     else:
-        texts = one.values if one.type is Type.STRING else np.array([repr(value) for value in one.values], object)
+        texts = one.values if one.type in TEXTS else np.array([repr(value) for value in one.values], object)
         found, distinct = pd.factorize(texts)
         rank = np.empty(len(distinct), np.int64)
-        rank[np.argsort(np.asarray(distinct, object), kind="stable")] = np.arange(len(distinct))
+        keys = [_address(text) for text in distinct] if one.type is Type.IP else list(distinct)
+        rank[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(distinct))
         found = rank[found] if len(distinct) else found
     return np.where(one.valid, found, -1).astype(np.int64)
+
+
+def _address(text: str) -> int:
+    """The number of an address of 128 bits, in which those of 32 bits have a place of their own."""
+    if not text:
+        return -1
+    found = ipaddress.ip_address(text)
+    return int(found) + (0xFFFF << 32 if found.version == 4 else 0)
 
 
 def order(keys: Sequence[tuple[Column, bool, bool]]) -> Index:

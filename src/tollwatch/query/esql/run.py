@@ -1,373 +1,264 @@
-"""Reads and executes an ES|QL query over tables, a command at a time over whole columns.
+"""Executes an ES|QL query over tables, a command at a time over whole columns.
 
-Elastic's reference, "ES|QL functions and operators", "Multivalued fields". A date keeps milliseconds.
+Elastic's reference, "ES|QL functions and operators", "Multivalued fields", "Implicit casting". A date keeps
+milliseconds.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, assert_never
 
 import numpy as np
 
-from tollwatch.query.columns import (
-    ARITHMETIC,
-    COMPARE,
-    both,
-    contrary,
-    either,
-    true_rows,
-)
+from tollwatch.query.columns import true_rows
 from tollwatch.query.engines import Request
-from tollwatch.query.esql.functions import FUNCTIONS, MILLI
-from tollwatch.query.measures import best_rows, between_ranks, counted, first_sights, ranked, summed
-from tollwatch.query.reading import Tree, failed, read
-from tollwatch.query.table import (
-    Column,
-    Groups,
-    Many,
-    Mask,
-    Table,
-    Type,
-    column,
-    constant,
-    groups,
-    nulls,
-    order,
-)
+from tollwatch.query.entries import Here, checked, unknown
+from tollwatch.query.errors import QueryError
+from tollwatch.query.esql import stages, syntax
+from tollwatch.query.esql.aggregates import AGGREGATES
+from tollwatch.query.esql.casting import cast, typed
+from tollwatch.query.esql.dates import spans
+from tollwatch.query.esql.functions import ALL_AGGREGATES, EACH, SINGLE, function
+from tollwatch.query.esql.multi import MULTI
+from tollwatch.query.esql.operators import TEMPORAL
+from tollwatch.query.esql.parse import parse
+from tollwatch.query.esql.sources import source
+from tollwatch.query.esql.values import alike, kind, named, outside, packed, repeated, single, spread
+from tollwatch.query.table import Column, Groups, Many, Mask, Table, Type, constant, groups, nulls, order
 
-_UNITS = {"millisecond": 1, "second": 1_000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
-_NUMBERS = (Type.LONG, Type.REAL)
+ROWS, MOST_ROWS = 1_000, 10_000
 
 
 def run(request: Request) -> Table:
-    """The rows of a query over the request's tables, by the name after FROM.
+    """The rows of a query over the request's tables, by the patterns after FROM.
 
     Raises:
         QueryError: what is no ES|QL, what the engine lacks, and names that the tables lack.
     """
-    return _Engine(request, request.range.now).query(read("esql", request.text))
+    query = parse(request.text, parameters=request.parameters)
+    table = _Engine(request.tables, request.range.now).query(query)
+    if request.truncates:
+        limited = any(isinstance(one, syntax.Limit) for one in query.commands)
+        table = _first(table, MOST_ROWS if limited else ROWS)
+    return outside(table)
 
 
-def _name(tree: Tree) -> str:
-    return ".".join(part[1:-1].replace("``", "`") if part.startswith("`") else part for part in map(str, tree.children))
-
-
-def _text(tree: Tree) -> str:
-    letters = {"n": "\n", "r": "\r", "t": "\t"}
-    return re.sub(r"\\(.)", lambda found: letters.get(found[1], found[1]), str(tree.children[0])[1:-1], flags=re.DOTALL)
+def _first(table: Table, rows: int) -> Table:
+    return table if table.rows <= rows else table.take(np.arange(rows))
 
 
 @dataclass(slots=True)
 class _Engine:
-    request: Request
+    tables: Mapping[str, Table]
     now: int
+    mixed: frozenset[str] = field(default_factory=frozenset)
 
-    def query(self, tree: Tree) -> Table:
-        source, *commands = tree.children
-        name = str(source.children[0]).strip('"')
-        table = self.request.table(name)
-        if table is None:
-            raise failed(tree, f"there is no index {name}")
-        for command in commands:
-            table = self.command(command.children[0], table)
-        return table
-
-    def command(self, tree: Tree, table: Table) -> Table:
-        handler: Callable[[Tree, Table], Table] = getattr(self, f"_{tree.data}")
-        return handler(tree, table)
-
-    # ------------------------------------------------------------ commands
-
-    def _where(self, tree: Tree, table: Table) -> Table:
-        return table.keep(self.holds(tree.children[0], table))
-
-    def _eval(self, tree: Tree, table: Table) -> Table:
-        for assignment in tree.children[0].children:  # each sees those before it
-            name, value = assignment.children
-            table = table.with_columns({_name(name): self.value(value, table)})
-        return table
-
-    def _stats(self, tree: Tree, table: Table) -> Table:
-        found, of = self._aggregated(tree, table)
-        by = {name: one.take(of.first) for name, one in self._by(tree, table).items()}
-        return Table({**found, **by}, of.count)
-
-    def _inline_stats(self, tree: Tree, table: Table) -> Table:
-        found, of = self._aggregated(tree, table)
-        return table.with_columns({name: one.take(of.of) for name, one in found.items()})
-
-    def _by(self, tree: Tree, table: Table) -> dict[str, Column]:
-        by: dict[str, Column] = {}
-        for one in () if tree.children[1] is None else tree.children[1].children:
-            *named, value = one.children
-            name = _name(named[0] if named else value)
-            by[name] = self.value(value, table)
-        return by
-
-    def _aggregated(self, tree: Tree, table: Table) -> tuple[dict[str, Column], Groups]:
-        of = groups(list(self._by(tree, table).values()), table.rows)
-        found = {}
-        for one in tree.children[0].children:
-            name, call, only = one.children
-            chosen = np.ones(table.rows, np.bool_) if only is None else self.holds(only, table)
-            found[_name(name)] = self.aggregate(call, table, of, chosen)
-        return found, of
-
-    def _keep(self, tree: Tree, table: Table) -> Table:
-        names = [_name(one) for one in tree.children[0].children]
-        return Table({name: self._column(tree, name, table) for name in names}, table.rows)
-
-    def _drop(self, tree: Tree, table: Table) -> Table:
-        names = {_name(one) for one in tree.children[0].children}
-        return Table({name: one for name, one in table.columns.items() if name not in names}, table.rows)
-
-    def _rename(self, tree: Tree, table: Table) -> Table:
-        return table.renamed(
-            {_name(old): _name(new) for old, new in (one.children for one in tree.children[0].children)}
-        )
-
-    def _sort(self, tree: Tree, table: Table) -> Table:
-        keys = []
-        for one in tree.children[0].children:
-            value, direction, place = one.children
-            descending = direction is not None and str(direction).upper() == "DESC"
-            first = descending if place is None else str(place).upper() == "FIRST"
-            keys.append((self.value(value, table), descending, first))
-        return table.take(order(keys))
-
-    def _limit(self, tree: Tree, table: Table) -> Table:
-        return table.take(np.arange(min(int(str(tree.children[0])), table.rows)))
-
-    def _mv_expand(self, tree: Tree, table: Table) -> Table:
-        name = _name(tree.children[0])
-        many = self._column(tree, name, table)
-        if not isinstance(many, Many):
-            return table
-        items = [
-            (value if isinstance(value, list) else [value]) if known else [None]
-            for value, known in zip(many.values, many.valid, strict=True)
-        ]
-        at = np.repeat(np.arange(table.rows), [len(one) for one in items])
-        flat = column(many.inner, [item for one in items for item in one])
-        return table.take(at).with_columns({name: flat})
-
-    def _dissect(self, tree: Tree, table: Table) -> Table:
-        source = self.value(tree.children[0], table)
-        pattern = _text(tree.children[1])
-        keys = re.findall(r"%\{(\w+)\}", pattern)
-        parts = re.split(r"%\{\w+\}", pattern)
-        regex = re.compile(
-            "(.*?)".join(re.escape(part) for part in parts[:-1]) + "(.*)" + re.escape(parts[-1]), re.DOTALL
-        )
-        rows = [
-            regex.fullmatch(value) if known else None for value, known in zip(source.values, source.valid, strict=True)
-        ]
-        return table.with_columns(
-            {
-                key: column(Type.STRING, [None if found is None else found[number] for found in rows])
-                for number, key in enumerate(keys, 1)
-            }
-        )
-
-    # ------------------------------------------------------------ aggregates
-
-    def aggregate(self, tree: Tree, table: Table, of: Groups, chosen: Mask) -> Column:
-        if tree.data != "call":
-            raise failed(tree, "STATS wants an aggregate here")
-        function, *arguments = tree.children
-        name = str(function).upper()
-        if name == "COUNT" and getattr(arguments[0], "data", "") == "star":
-            return counted(chosen, of)
-        one = self.value(arguments[0], table)
-        known = chosen & one.valid
-        match name:
-            case "COUNT":
-                return counted(known, of)
-            case "COUNT_DISTINCT":
-                return counted(first_sights(one, of, known), of)
-            case "SUM":
-                return summed(one, of, known)
-            case "MIN" | "MAX":
-                return one.take(best_rows(one, of, known, largest=name == "MAX"))
-            case "MEDIAN":
-                return ranked(one, of, known, 0.5, between_ranks)
-            case "PERCENTILE":
-                percent = float(self.value(arguments[1], table).values[0]) if table.rows else 50
-                return ranked(one, of, known, percent / 100, between_ranks)
-            case "VALUES":
-                lists: list[dict[Any, None]] = [{} for _ in range(of.count)]
-                for group, value in zip(of.of[known].tolist(), one.values[known].tolist(), strict=True):
-                    lists[group][value] = None
-                cells = np.empty(of.count, object)
-                cells[:] = [list(found) for found in lists]
-                return Many(Type.DYNAMIC, cells, np.array([bool(found) for found in lists], np.bool_), one.type)
+    def query(self, query: syntax.Query) -> Table:
+        match query.source:
+            case syntax.From():
+                table, self.mixed = source(self.tables, query.source, self.now)
+            case syntax.Row():
+                table = self.eval(query.source.assignments, Table({}, 1))
             case _:
-                raise failed(tree, f"the aggregate {function} is not known")
+                assert_never(query.source)
+        for command in query.commands:
+            table = self.command(command, table)
+        return table
+
+    def command(self, stage: syntax.Command, table: Table) -> Table:
+        match stage:
+            case syntax.Where():
+                return table.keep(self.holds(stage.condition, table))
+            case syntax.Eval():
+                return self.eval(stage.assignments, table)
+            case syntax.Stats():
+                return self.stats(stage, table)
+            case syntax.Keep():
+                return stages.keep(stage, table)
+            case syntax.Drop():
+                return stages.drop(stage, table)
+            case syntax.Rename():
+                return stages.rename(stage, table)
+            case syntax.Sort():
+                return table.take(order([self.key(one, table) for one in stage.orders]))
+            case syntax.Limit():
+                return _first(table, stage.rows)
+            case syntax.Expand():
+                return stages.expand(stage, table)
+            case syntax.Dissect():
+                return stages.dissect(stage, self.value(stage.source, table), table)
+            case syntax.Grok():
+                return stages.grok_stage(stage, self.value(stage.source, table), table)
+            case syntax.Join():
+                return self.join(stage, table)
+            case _:
+                assert_never(stage)
+
+    def holds(self, expression: syntax.Expression, table: Table) -> Mask:
+        """Where a condition is true."""
+        found = self.value(expression, table)
+        if kind(found) not in (Type.BOOL, Type.DYNAMIC):
+            raise QueryError(f"a condition is a boolean, not a {named(found)}", *expression.place)
+        return true_rows(single(found)) if kind(found) is Type.BOOL else np.zeros(table.rows, np.bool_)
+
+    def eval(self, assignments: Sequence[syntax.Assignment], table: Table) -> Table:
+        for one in assignments:  # each sees those before it
+            table = stages.replaced(table, {one.name or "": self.kept(one.value, table)})
+        return table
+
+    def kept(self, expression: syntax.Expression, table: Table) -> Column:
+        """What may stand in a column: no timespan."""
+        found = self.value(expression, table)
+        if kind(found) is Type.TIMESPAN:
+            raise QueryError("a timespan stands only beside a date", *expression.place)
+        return found
+
+    def key(self, one: syntax.OrderBy, table: Table) -> tuple[Column, bool, bool]:
+        """Of several values the least sorts upwards, and the largest downwards."""
+        found = self.kept(one.value, table)
+        if isinstance(found, Many):
+            here = Here(one.value.place, table.rows, self.now)
+            found = MULTI["MV_MAX" if one.descending else "MV_MIN"].run([found], here)
+        return found, one.descending, one.nulls_first
+
+    def join(self, stage: syntax.Join, table: Table) -> Table:
+        if stage.index not in self.tables:
+            raise unknown("index", stage.index, self.tables, stage.place)
+        right, _ = source(self.tables, syntax.From((stage.index,), (), stage.place), self.now)
+        return stages.join(stage, table, right, Here(stage.place, table.rows, self.now))
+
+    # ------------------------------------------------------------ groups
+
+    def stats(self, stage: syntax.Stats, table: Table) -> Table:
+        by = {one.name or "": self.kept(one.value, table) for one in stage.by}
+        # Aggregates see a key that has a name of its own, with all of its values.
+        own = {one.name for one in stage.by if isinstance(one.value, syntax.Name) and one.value.name == one.name}
+        table = stages.replaced(table, {name: one for name, one in by.items() if name not in own})
+        if any(isinstance(one, Many) for one in by.values()):
+            if stage.inline:
+                raise QueryError("INLINE STATS by several values is not known", *stage.by[0].value.place)
+            by, table = self.spread_groups(by, table)
+        of = groups(list(by.values()), table.rows)
+        heads = Table({name: one.take(of.first) for name, one in by.items()}, of.count)
+        found: dict[str, Column] = {}
+        for one in stage.aggregates:
+            found.pop(one.name, None)  # the last of a name is the one that stays
+            found[one.name] = self.measured(one, table, of, heads)
+        found = {name: one for name, one in found.items() if name not in by}
+        if stage.inline:
+            return stages.replaced(table, {name: one.take(of.of) for name, one in found.items()} | by)
+        return Table({**found, **heads.columns}, of.count)
+
+    def spread_groups(self, by: dict[str, Column], table: Table) -> tuple[dict[str, Column], Table]:
+        """A row with several values of a key is in the group of each."""
+        several = [name for name, one in by.items() if isinstance(one, Many)]
+        for name in several:
+            here = Here((1, 1), table.rows, self.now)
+            flat, at = stages.exploded(MULTI["MV_DEDUPE"].run([by[name]], here))
+            table = table.take(at)
+            by = {other: flat if other == name else one.take(at) for other, one in by.items()}
+        return by, table
+
+    def measured(self, one: syntax.Measured, table: Table, of: Groups, heads: Table) -> Column:
+        """An expression over aggregates: each is computed, and the expression over what they give."""
+        chosen = np.ones(table.rows, np.bool_) if one.only is None else self.holds(one.only, table)
+        found: dict[str, Column] = {}
+
+        def named_parts(expression: syntax.Expression) -> syntax.Expression:
+            if not isinstance(expression, syntax.Call):
+                return expression
+            if expression.name not in ALL_AGGREGATES:
+                arguments = tuple(named_parts(part) for part in expression.arguments)
+                return syntax.Call(expression.name, arguments, expression.place)
+            name = f"\0{len(found)}"
+            found[name] = self.aggregate(expression, table, of, chosen)
+            return syntax.Name(name, expression.place)
+
+        over = named_parts(one.value)
+        return self.kept(over, Table({**heads.columns, **found}, of.count))
+
+    def aggregate(self, call: syntax.Call, table: Table, of: Groups, chosen: Mask) -> Column:
+        entry = ALL_AGGREGATES[call.name]
+        here = Here(call.place, table.rows, self.now)
+        columns = typed(entry, [self.value(one, table) for one in call.arguments], here)
+        if call.name in AGGREGATES and columns:
+            if isinstance(columns[0], Many):
+                flat, at = spread(columns[0])
+                columns = [flat, *(one.take(at) for one in columns[1:])]
+                of, chosen = Groups(of.of[at], of.first, of.count), chosen[at]
+            checked(entry, call.name, columns, call.place)
+        else:
+            checked(entry, call.name, [_as_kind(one) for one in columns], call.place)
+        return entry.run(columns, of, chosen, here)
 
     # ------------------------------------------------------------ expressions
 
-    def holds(self, tree: Any, table: Table) -> Mask:
-        found = self.value(tree, table)
-        if found.type is not Type.BOOL:
-            raise failed(tree, f"a condition is a boolean, not a {found.type}")
-        return true_rows(found)
-
-    def _column(self, tree: Tree, name: str, table: Table) -> Column:
-        if name not in table.columns:
-            raise failed(tree, f"there is no column {name}")
-        return table.columns[name]
-
-    def value(self, tree: Any, table: Table) -> Column:  # one branch for each form
-        rows = table.rows
-        match tree.data:
-            case "name":
-                return self._column(tree, _name(tree), table)
-            case "integer":
-                return constant(Type.LONG, int(str(tree.children[0])), rows)
-            case "decimal":
-                return constant(Type.REAL, float(str(tree.children[0])), rows)
-            case "string":
-                return constant(Type.STRING, _text(tree), rows)
-            case "true" | "false":
-                return constant(Type.BOOL, tree.data == "true", rows)
-            case "null":
-                return nulls(Type.DYNAMIC, rows)
-            case "span":
-                number, unit = str(tree.children[0]).split()
-                return constant(Type.TIMESPAN, int(number) * _UNITS[unit.lower().rstrip("s")] * MILLI, rows)
-            case "many":
-                items = [self.value(one, Table({}, 1)) for one in tree.children]
-                cells = np.empty(rows, object)
-                cells[:] = [[one.values.tolist()[0] for one in items] for _ in range(rows)]
-                return Many(Type.DYNAMIC, cells, np.ones(rows, np.bool_), items[0].type)
-            case "call":
-                return self.call(tree, table)
-            case "and_" | "or_":
-                join = both if tree.data == "and_" else either
-                return join(*(self.value(one, table) for one in tree.children))
-            case "not_":
-                return contrary(self.value(tree.children[0], table))
-            case "negative":
-                one = self.value(tree.children[0], table)
-                return Column(one.type, -one.values, one.valid)
-            case "binary":
-                left, sign, right = tree.children
-                return _binary(tree, str(sign), self.value(left, table), self.value(right, table))
-            case "is_null" | "is_not_null":
-                one = self.value(tree.children[0], table)
-                return Column(Type.BOOL, one.valid == (tree.data == "is_not_null"), np.ones(rows, np.bool_))
-            case "like" | "rlike":
-                return _pattern(tree, self.value(tree.children[0], table))
-            case "in_":
-                first, *others = (self.value(one, table) for one in tree.children)
-                found = _binary(tree, "==", first, others[0])
-                for other in others[1:]:
-                    found = either(found, _binary(tree, "==", first, other))
-                return found
+    def value(self, expression: syntax.Expression, table: Table) -> Column:
+        """The expression in every row."""
+        match expression:
+            case syntax.Literal():
+                return _literal(expression, table.rows)
+            case syntax.Name():
+                return self.named(expression, table)
+            case syntax.Call():
+                return self.call(expression, table)
+            case syntax.Element():
+                raise QueryError("an element is not known", *expression.place)
             case _:
-                raise failed(tree, f"{tree.data} is not known")
+                assert_never(expression)
 
-    def call(self, tree: Tree, table: Table) -> Column:
-        function, *arguments = tree.children
-        name = str(function).upper()
-        if name == "NOW":
-            return constant(Type.DATETIME, self.now // MILLI * MILLI, table.rows)
-        values = [self.value(one, table) for one in arguments if one is not None]
-        if name == "CASE":
-            return _case(tree, values, table.rows)
-        if name == "COALESCE":
-            return _coalesce(tree, values)
-        if name not in FUNCTIONS:
-            raise failed(tree, f"the function {function} is not known")
-        type_, convert = FUNCTIONS[name]
-        known = np.logical_and.reduce([one.valid for one in values])
-        lists = [one.values.tolist() for one in values]
-        types = [one.type for one in values]
-        found = [
-            convert(types, *row) if ok else None
-            for ok, row in zip(known.tolist(), zip(*lists, strict=True), strict=True)
-        ]
-        return column(type_, found)
+    def named(self, name: syntax.Name, table: Table) -> Column:
+        if name.name in table.columns:
+            return table.columns[name.name]
+        if name.name in self.mixed:
+            raise QueryError(f"the column {name.name} has several types in these tables", *name.place)
+        raise unknown("column", name.name, table.columns, name.place)
 
-
-# ---------------------------------------------------------------- columns
-
-
-def _binary(tree: Tree, sign: str, left: Column, right: Column) -> Column:
-    known = left.valid & right.valid
-    pair = (left.type, right.type)
-    numbers = set(pair) <= set(_NUMBERS)
-    if sign in COMPARE:
-        if not numbers and left.type is not right.type:
-            raise failed(tree, f"{left.type} {sign} {right.type} is not known")
-        return Column(Type.BOOL, np.asarray(COMPARE[sign](left.values, right.values), np.bool_), known)
-    if numbers:
-        whole = pair == (Type.LONG, Type.LONG)
-        if sign in "/%":
-            known = known & (right.values != 0)
-            divisor = np.where(right.values == 0, 1, right.values)
-            if whole:
-                quotient = np.abs(left.values) // np.abs(divisor) * np.sign(left.values) * np.sign(divisor)
-                return Column(Type.LONG, quotient if sign == "/" else left.values - quotient * divisor, known)
-            return Column(Type.REAL, left.values / divisor if sign == "/" else np.fmod(left.values, divisor), known)
-        return Column(Type.LONG if whole else Type.REAL, ARITHMETIC[sign](left.values, right.values), known)
-    if pair == (Type.DATETIME, Type.TIMESPAN) and sign in "+-":
-        return Column(Type.DATETIME, ARITHMETIC[sign](left.values, right.values), known)
-    raise failed(tree, f"{left.type} {sign} {right.type} is not known")
+    def call(self, call: syntax.Call, table: Table) -> Column:
+        here = Here(call.place, table.rows, self.now)
+        values = [self.value(one, table) for one in call.arguments]
+        if call.name == "[]":
+            return repeated(
+                [one.values.tolist()[0] for one in alike(_one_row(call), here)], _inner(call, here), table.rows
+            )
+        kinds = {kind(one) for one in values}
+        if call.name in ("+", "-") and Type.DYNAMIC in kinds and kinds & TEMPORAL:
+            return nulls(Type.DATETIME, table.rows)
+        entry = function(call.name, call.place)
+        columns = typed(entry, cast(entry, call, values, here), here)
+        if call.name in SINGLE:
+            columns = [single(one) for one in columns]
+            checked(entry, call.name, columns, call.place)
+            return entry.run(columns, here)
+        if call.name not in EACH:
+            checked(entry, call.name, [_as_kind(one) for one in columns], call.place)
+            return entry.run(columns, here)
+        (one,) = columns
+        if not isinstance(one, Many):
+            checked(entry, call.name, [one], call.place)
+            return entry.run([one], here)
+        flat, at = spread(one)
+        checked(entry, call.name, [flat], call.place)
+        return packed(entry.run([flat], Here(call.place, len(flat), self.now)), at, table.rows)
 
 
-def _alike(tree: Tree, values: Sequence[Column]) -> tuple[Type, Type | None]:
-    """The type of a choice between the values, and of what is in it where some are several."""
-    many = [one for one in values if isinstance(one, Many)]
-    plain = {one.type for one in values if not isinstance(one, Many) and one.type is not Type.DYNAMIC}
-    if many:
-        return Type.DYNAMIC, many[0].inner
-    if len(plain) > 1 and plain <= set(_NUMBERS):
-        return Type.REAL, None
-    if len(plain) > 1:
-        raise failed(tree, f"a choice between {' and '.join(sorted(plain))} is not known")
-    return (plain.pop() if plain else Type.DYNAMIC), None
+def _as_kind(one: Column) -> Column:
+    """The column by the type of its values, to be checked."""
+    return Column(kind(one), one.values, one.valid) if isinstance(one, Many) else one
 
 
-def _chosen(type_: Type, inner: Type | None, chosen: Mask, one: Column, other: Column) -> Column:
-    values = np.empty(len(chosen), object)
-    for at, first in enumerate(chosen.tolist()):
-        value = (one if first else other).values[at]
-        values[at] = value.item() if isinstance(value, np.generic) else value
-    valid = np.where(chosen, one.valid, other.valid)
-    if inner is not None:
-        return Many(type_, values, valid, inner)
-    return column(type_, [value if ok else None for value, ok in zip(values, valid, strict=True)])
+def _one_row(call: syntax.Call) -> list[Column]:
+    return [_literal(one, 1) for one in call.arguments if isinstance(one, syntax.Literal)]
 
 
-def _case(tree: Tree, values: Sequence[Column], rows: int) -> Column:
-    pairs = list(zip(values[::2], values[1::2], strict=False))
-    results = [result for _, result in pairs] + ([values[-1]] if len(values) % 2 else [])
-    type_, inner = _alike(tree, results)
-    found = values[-1] if len(values) % 2 else nulls(type_, rows)
-    for condition, result in reversed(pairs):
-        found = _chosen(type_, inner, condition.values.astype(np.bool_) & condition.valid, result, found)
-    return found
+def _inner(call: syntax.Call, here: Here) -> Type:
+    return kind(alike(_one_row(call), here)[0])
 
 
-def _coalesce(tree: Tree, values: Sequence[Column]) -> Column:
-    type_, inner = _alike(tree, values)
-    found = values[-1]
-    for one in reversed(values[:-1]):
-        found = _chosen(type_, inner, one.valid, one, found)
-    return found
-
-
-def _pattern(tree: Tree, one: Column) -> Column:
-    text = _text(tree.children[1])
-    if tree.data == "like":
-        pieces = re.findall(r"\\.|[*?]|[^\\*?]+", text, re.DOTALL)
-        text = "".join({"*": ".*", "?": "."}.get(piece) or re.escape(piece.removeprefix("\\")) for piece in pieces)
-    regex = re.compile(text, re.DOTALL)
-    found = [
-        regex.fullmatch(value) is not None if ok else None for value, ok in zip(one.values, one.valid, strict=True)
-    ]
-    return column(Type.BOOL, found)
+def _literal(literal: syntax.Literal, rows: int) -> Column:
+    value: Any = literal.value
+    if literal.type is Type.TIMESPAN:
+        return spans(value, rows)
+    return nulls(literal.type, rows) if value is None else constant(literal.type, value, rows)

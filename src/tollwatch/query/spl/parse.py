@@ -22,7 +22,7 @@ from tollwatch.query.syntax import Call, Expression, Literal, Name, Place
 from tollwatch.query.table import Type
 
 _STARTS = [
-    "searching", "condition", "assignments", "measuring", "tstats", "fields", "renames", "sorting", "binning",
+    "searching", "condition", "assignments", "measuring", "tstats", "spans", "fields", "renames", "sorting", "binning",
     "optioned", "patterned",
 ]  # fmt: skip
 _PERCENT = re.compile(r"(perc|p|exactperc|upperperc)(\d+(?:\.\d+)?)")
@@ -205,7 +205,7 @@ class _Reader:
 # ---------------------------------------------------------------- commands
 
 
-def _search(reader: _Reader) -> syntax.Stage:
+def _search(reader: _Reader) -> syntax.Search:
     return syntax.Search(reader.term(reader.read("searching")))
 
 
@@ -243,16 +243,36 @@ def _streamstats(reader: _Reader) -> syntax.Stage:
     )  # fmt: skip
 
 
+_TSTATS_PARTS = re.compile(r'"(?:[^"\\]|\\.)*"|\b(where|by)\b', re.IGNORECASE)
+
+
 def _tstats(reader: _Reader) -> syntax.Stage:
-    tree = reader.read("tstats")
-    reader.options(tree, ("summariesonly", "allow_old_summaries", "fillnull_value", "prestats", "chunk_size"))
-    tokens = [one for one in tree.children if isinstance(one, Token)]
-    source = next((re.split(r"\s+|[=]", str(one).replace('"', ""))[-1] for one in tokens), None)
-    term = next((reader.term(one) for one in reader.parts(tree, "searching")), None)
-    by = [(reader.name(one.children[0]), one.children[1]) for one in reader.parts(tree, "spanned")]
-    stats = syntax.Stats(reader.measures(tree), tuple(name for name, _ in by), keep=False)
-    spans = tuple((name, str(span).partition("=")[2].strip()) for name, span in by if span is not None)
-    return syntax.TStats(source, term, stats, spans, reader.command)
+    head, where, by = _tstats_parts(reader.arguments)
+    inner = _Reader(head, reader.command)
+    tree = inner.read("tstats")
+    inner.options(tree, ("summariesonly", "allow_old_summaries", "fillnull_value", "prestats", "chunk_size"))
+    source = next((one for one in tree.children if isinstance(one, Token)), None)
+    term = None if where is None else _search(_Reader(where, reader.command)).term
+    spanned: list[tuple[str, str | None]] = []
+    if by is not None:
+        inner_by = _Reader(by, reader.command)
+        spanned = [(inner_by.name(one.children[0]), one.children[1]) for one in inner_by.read("spans").children
+                   if one is not None and one.data == "spanned"]  # fmt: skip
+    stats = syntax.Stats(inner.measures(tree), tuple(name for name, _ in spanned), keep=False)
+    spans = tuple((name, str(span).partition("=")[2].strip()) for name, span in spanned if span is not None)
+    named = None if source is None else re.split(r"\s+|[=:]", str(source).replace('"', ""))[-1]
+    return syntax.TStats(named, term, stats, spans, reader.command)
+
+
+def _tstats_parts(arguments: Text) -> tuple[Text, Text | None, Text | None]:
+    """What stands before WHERE, behind it, and behind BY; quotes are passed over."""
+    marks = [(found[1].lower(), found) for found in _TSTATS_PARTS.finditer(arguments.text) if found[1]]
+    where = next((found for word, found in marks if word == "where"), None)
+    by = next((found for word, found in reversed(marks) if word == "by"), None)
+    end = len(arguments.text)
+    by_start = by.start() if by else end
+    head = arguments[: where.start() if where else by_start]
+    return head, arguments[where.end() : by_start] if where else None, arguments[by.end() :] if by else None
 
 
 def _sort(reader: _Reader) -> syntax.Stage:
