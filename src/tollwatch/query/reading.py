@@ -39,13 +39,18 @@ def read(language: str, text: str) -> Tree:
 
 def _refused(text: str, error: UnexpectedInput) -> QueryError:
     """The mistake; a stage that no rule of the grammar begins with is refused by its name."""
-    at = len(text) if (error.pos_in_stream or 0) < 0 else error.pos_in_stream or 0
+    at = len(text) if ends_there(error) or (error.pos_in_stream or 0) < 0 else error.pos_in_stream or 0
     line, column = text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
     command = _COMMAND.match(text, at)
     if command and text[:at].rstrip().endswith("|"):
         return QueryError(f"the command {command[0]} is not known", line, column)
     found = text[at:].split("\n", 1)[0][:30]
     return QueryError(f"cannot be read here: {found!r}" if found else "ends too early", line, column)
+
+
+def ends_there(error: UnexpectedInput) -> bool:
+    """Whether the text ended where more was expected."""
+    return getattr(getattr(error, "token", None), "type", "") == "$END"
 
 
 def failed(tree: Tree, message: str) -> QueryError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -19,8 +20,8 @@ from tollwatch.query.spl.times import formatted, read_time, relative_time
 from tollwatch.query.spl.values import chosen, compared, lists, number_of, numbers, singles, texts
 from tollwatch.query.table import Column, Many, Type, constant, nulls
 
-SPECIAL = ("searchmatch", "mvfilter", "mvmap")
-"""Functions that take an expression, and not its value."""
+SPECIAL = ("searchmatch",)
+"""Functions over the whole row, which run.py has."""
 
 # ---------------------------------------------------------------- logic
 
@@ -264,6 +265,19 @@ def _match(columns: Sequence[Column], here: Here) -> Column:
     )  # fmt: skip
 
 
+def _json_value(text: str, path: str) -> str | None:
+    """The value at a path of a text of JSON; a list or a record as JSON."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    for name in path.replace("{}", "").split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"))
+
+
 def _constant(type_: Type, value: Any) -> Run:
     return lambda _columns, here: constant(type_, value, here.rows)
 
@@ -305,6 +319,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "trim": Function(1, 2, _textual(Type.STRING, lambda text, letters=" \t": text.strip(letters))),
     "ltrim": Function(1, 2, _textual(Type.STRING, lambda text, letters=" \t": text.lstrip(letters))),
     "rtrim": Function(1, 2, _textual(Type.STRING, lambda text, letters=" \t": text.rstrip(letters))),
+    **dict.fromkeys(("spath", "json_extract"), Function(2, 2, _textual(Type.STRING, _json_value))),
     "urldecode": Function(1, 1, _textual(Type.STRING, unquote)),
     **{name: Function(1, 1, _hash(name)) for name in ("md5", "sha1", "sha256", "sha512")},
     "strftime": Function(2, 2, _time_texts), "strptime": Function(2, 2, _textual(Type.REAL, read_time)),

@@ -12,7 +12,7 @@ from lark import Lark, Token, UnexpectedInput
 
 from tollwatch.query.entries import found as found_entry
 from tollwatch.query.errors import QueryError
-from tollwatch.query.reading import Tree
+from tollwatch.query.reading import Tree, ends_there
 from tollwatch.query.spl import syntax
 from tollwatch.query.spl.aggregates import AGGREGATES
 from tollwatch.query.spl.functions import FUNCTIONS, SPECIAL
@@ -57,9 +57,9 @@ def _pipeline(found: Iterable[Command]) -> syntax.Pipeline:
 
 
 def _stage(command: Command) -> syntax.Stage:
-    if command.name not in _COMMANDS:
+    if command.name not in COMMANDS:
         raise QueryError(f"the command {command.name} is not known", *command.place)
-    return _COMMANDS[command.name](_Reader(command.arguments, command.place))
+    return COMMANDS[command.name](_Reader(command.arguments, command.place))
 
 
 class _Reader:
@@ -75,7 +75,7 @@ class _Reader:
             return _parser().parse(self.arguments.text, start=start)
         except UnexpectedInput as error:
             at = error.pos_in_stream or 0
-            if at < 0 or at >= len(self.arguments.text):
+            if ends_there(error) or at < 0:
                 raise self.arguments.failed(max(len(self.arguments.text.rstrip()) - 1, 0), "ends too early") from None
             rest = self.arguments.text[at:].split("\n", 1)[0][:30]
             raise self.arguments.failed(at, f"cannot be read here: {rest!r}") from None
@@ -256,10 +256,12 @@ def _tstats(reader: _Reader) -> syntax.Stage:
     spanned: list[tuple[str, str | None]] = []
     if by is not None:
         inner_by = _Reader(by, reader.command)
-        spanned = [(inner_by.name(one.children[0]), one.children[1]) for one in inner_by.read("spans").children
-                   if one is not None and one.data == "spanned"]  # fmt: skip
+        spanned = [
+            (inner_by.name(one.children[0]), inner_by.options(one, ("span",)).get("span"))
+            for one in inner_by.read("spans").children
+        ]
     stats = syntax.Stats(inner.measures(tree), tuple(name for name, _ in spanned), keep=False)
-    spans = tuple((name, str(span).partition("=")[2].strip()) for name, span in spanned if span is not None)
+    spans = tuple((name, span) for name, span in spanned if span is not None)
     named = None if source is None else re.split(r"\s+|[=:]", str(source).replace('"', ""))[-1]
     return syntax.TStats(named, term, stats, spans, reader.command)
 
@@ -397,10 +399,11 @@ def _inputlookup(reader: _Reader) -> syntax.Stage:
 
 
 def _lookup(reader: _Reader) -> syntax.Stage:
-    tree = reader.read("optioned")
-    reader.options(tree, ("local", "update"))
-    table, *words = reader.fields(tree)
+    found = re.findall(r'"([^"]*)"|([^\s,"]+)', reader.arguments.text)
+    table, *words = [quoted or plain for quoted, plain in found if not re.match(r"(local|update)=", plain)] or [""]
     at = next((number for number, word in enumerate(words) if word.upper() in ("OUTPUT", "OUTPUTNEW")), len(words))
+    if not table or not words[:at]:
+        raise reader.failed("lookup wants the name of a table and a field")
     fill = at < len(words) and words[at].upper() == "OUTPUTNEW"
     return syntax.Lookup(table, _renamed(words[:at]), _renamed(words[at + 1 :]), fill, reader.command)
 
@@ -445,7 +448,7 @@ def _convert(reader: _Reader) -> syntax.Stage:
 
 
 _GENERATING = ("makeresults", "inputlookup", "tstats", "multisearch", "union")
-_COMMANDS: Mapping[str, Callable[[_Reader], syntax.Stage]] = {
+COMMANDS: Mapping[str, Callable[[_Reader], syntax.Stage]] = {
     "": _search, "search": _search, "where": _where, "eval": _eval, "stats": _stats, "eventstats": _eventstats,
     "streamstats": _streamstats, "tstats": _tstats, "sort": _sort, "dedup": _dedup, "head": _head(tail=False),
     "tail": _head(tail=True), "reverse": lambda _reader: syntax.Reverse(), "fields": _fields(only=False),

@@ -324,8 +324,6 @@ class _Engine:
                 assert_never(expression)
 
     def call(self, call: Call, table: Table) -> Column:
-        if call.name in _OVER_VALUES:
-            raise QueryError(f"the function {call.name} is not known", *call.place)
         if call.name == "searchmatch":
             (text,) = call.arguments
             if not isinstance(text, Literal):
@@ -339,9 +337,6 @@ class _Engine:
         checked(entry, call.name, columns, call.place)
         result: Column = entry.run(columns, self.here(call.place, table.rows))
         return result
-
-
-_OVER_VALUES = ("mvfilter", "mvmap")
 
 
 def _latest_first(table: Table) -> Table:
