@@ -1,0 +1,112 @@
+"""Kusto's stages that take values apart. Microsoft's documentation, "mv-expand operator", "parse operator"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tollwatch.query.entries import Here
+from tollwatch.query.errors import QueryError
+from tollwatch.query.kql import syntax
+from tollwatch.query.kql.casts import as_texts, cast
+from tollwatch.query.kql.evaluate import Evaluator
+from tollwatch.query.kql.names import own_name
+from tollwatch.query.kql.values import distinct, stringed, unboxed
+from tollwatch.query.table import Column, Index, Table, Type, column
+
+
+def expanded(engine: Evaluator, stage: syntax.Expand, table: Table) -> tuple[Table, Index]:
+    """A row for each element, and the row that each comes from. Columns are expanded side by side."""
+    limit = None if stage.limit is None else engine.whole(stage.limit, "a limit")
+    lists, names = [], []
+    for number, part in enumerate(stage.columns):
+        one = engine.value(part.assignment.value, table)
+        if one.type is not Type.DYNAMIC:
+            raise QueryError(f"mv-expand of a {one.type}", *part.assignment.value.place)
+        lists.append([_elements(value, pairs=stage.pairs) for value in one.values])
+        names.append(part.assignment.name or own_name(part.assignment.value) or f"Column{number + 1}")
+    length = (
+        np.array([[len(one) for one in rows] for rows in lists], np.int64).reshape(len(lists), table.rows).max(axis=0)
+    )
+    if limit is not None:
+        length = np.minimum(length, limit)
+    at = np.repeat(np.arange(table.rows), length)
+    nth = np.arange(len(at)) - np.repeat(np.cumsum(length) - length, length)
+    made: dict[str, Column] = {}
+    if stage.index is not None:
+        made[stage.index] = Column(Type.LONG, nth, np.ones(len(at), np.bool_))
+    for name, rows, part in zip(names, lists, stage.columns, strict=True):
+        flat = [_at(rows[row], number) for row, number in zip(at.tolist(), nth.tolist(), strict=True)]
+        made[name] = column(part.type or Type.DYNAMIC, [unboxed(value, part.type or Type.DYNAMIC) for value in flat])
+        if part.type is Type.STRING:
+            here = engine.here(stage.place, len(at))
+            made[name] = cast(column(Type.DYNAMIC, flat), Type.STRING, here)
+    return stringed(table.take(at).with_columns(made)), at
+
+
+def _elements(value: Any, *, pairs: bool) -> Sequence[Any]:
+    """What a value expands to: a null to one null, and a value that holds no others to itself."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        return [[name, one] if pairs else {name: one} for name, one in value.items()]
+    return [value]
+
+
+def _at(values: Sequence[Any], number: int) -> Any:
+    return values[number] if number < len(values) else None
+
+
+# ---------------------------------------------------------------- parse
+
+_FORMS = {Type.STRING: "(.*?)", Type.LONG: r"([-+]?\d+)", Type.REAL: r"([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"}
+
+
+def parsed(engine: Evaluator, stage: syntax.Parse, table: Table) -> Table:
+    """Columns from the pieces of a text; null (a string: empty) where it has not that form."""
+    here = engine.here(stage.place, table.rows)
+    (text,) = as_texts([engine.value(stage.value, table)], here)
+    regex, wanted = _pattern(stage)
+    parts = distinct(text)
+    found = [regex.fullmatch(value) for value in parts.values]
+    if any(one is None and regex.search(value) for one, value in zip(found, parts.values, strict=True)):
+        raise here.failed("parse of a text that has more before or after the pattern is not documented")
+    made: dict[str, Column] = {}
+    fits = np.array([one is not None for one in found], np.bool_)
+    for number, part in enumerate(wanted, 1):
+        pieces = [None if one is None else one[number] for one in found]
+        texts = column(Type.STRING, pieces)
+        heads = _typed(texts, part.type, Here(here.place, len(texts), here.now))
+        fits &= heads.valid | (part.type is Type.STRING)
+        made[part.name or ""] = heads
+    # All of the columns must be of their types, or none has a value.
+    made = {name: Column(one.type, one.values, one.valid & fits).take(parts.of) for name, one in made.items()}
+    result = stringed(table.with_columns(made))
+    return result.keep(fits[parts.of]) if stage.strict else result
+
+
+def _typed(texts: Column, wanted: Type, here: Here) -> Column:
+    return texts if wanted is Type.STRING else cast(texts, wanted, here)
+
+
+def _pattern(stage: syntax.Parse) -> tuple[re.Pattern[str], list[syntax.Part]]:
+    """The pieces as a regular expression; a column at the end takes all the rest."""
+    out, wanted = [], [part for part in stage.parts if part.name is not None]
+    for number, part in enumerate(stage.parts):
+        following = stage.parts[number + 1] if number + 1 < len(stage.parts) else None
+        if part.text is not None:
+            out.append(re.escape(part.text))
+        elif part.name is None:
+            if following is None or following.text is not None:
+                out.append(".*?" if following else ".*")
+                continue
+            raise QueryError("parse: a * before what is no text is not known", *stage.place)
+        else:
+            if part.type is Type.STRING and following is not None and following.text is None:
+                raise QueryError("parse: after a column that is a string stands a text", *stage.place)
+            form = _FORMS.get(part.type, "(.*?)")
+            out.append("(.*)" if following is None and part.type is Type.STRING else form)
+    return re.compile("".join(out), re.DOTALL), wanted
