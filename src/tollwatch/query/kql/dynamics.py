@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tollwatch.query.entries import ANY, Function, Here, Run
+from tollwatch.query.kql.casts import dynamic_text
 from tollwatch.query.kql.strings import LONGS
 from tollwatch.query.kql.values import boxed, each, key_of, mapped
 from tollwatch.query.table import Column, Type
@@ -198,6 +199,11 @@ def _has_element(columns: Sequence[Column], here: Here) -> Column:
     return of_arrays(Type.BOOL, lambda value, one: _index_of(value, one) != -1)([columns[0], boxed(columns[1])], here)
 
 
+def _strcat_array(columns: Sequence[Column], here: Here) -> Column:
+    """The elements as texts, with a mark between them."""
+    return of_arrays(Type.STRING, lambda value, mark: mark.join(dynamic_text(one) for one in value))(columns, here)
+
+
 DYNAMIC_FUNCTIONS: Mapping[str, Function] = {
     "[]": Function(2, 2, _element),
     "array_length": Function(1, 1, of_arrays(Type.LONG, len), (DYNAMICS,)),
@@ -207,6 +213,7 @@ DYNAMIC_FUNCTIONS: Mapping[str, Function] = {
     "array_reverse": Function(1, 1, of_arrays(Type.DYNAMIC, lambda value: value[::-1]), (DYNAMICS,)),
     "array_sort_asc": Function(1, 1, _sorted(descending=False), (DYNAMICS,)),
     "array_sort_desc": Function(1, 1, _sorted(descending=True), (DYNAMICS,)),
+    "strcat_array": Function(2, 2, _strcat_array, (DYNAMICS, frozenset({Type.STRING}))),
     "set_has_element": Function(2, 2, _has_element, (DYNAMICS, ANY)),
     "set_union": Function(1, 64, _sets(_union), (DYNAMICS,)),
     "set_difference": Function(2, 64, _sets(_difference), (DYNAMICS,)),

@@ -65,13 +65,18 @@ class Expressions(Transformer[Token, Any]):
         type_ = type_named(name.strip(), place)
         return syntax.Literal(type_, value_of(type_, rest.rstrip().removesuffix(")"), place), place)
 
+    def type_literal(self, meta: Meta, children: list[Any]) -> syntax.Literal:
+        """A type as the name that it has."""
+        type_named(str(children[1]), place_of(meta))
+        return syntax.Literal(Type.STRING, str(children[1]), place_of(meta))
+
     # ------------------------------------------------------------ dynamic
 
     def dynamic(self, meta: Meta, children: list[Any]) -> syntax.Literal:
         return syntax.Literal(Type.DYNAMIC, _plain(children[-1], place_of(meta)), place_of(meta))
 
     def json_list(self, meta: Meta, children: list[Any]) -> list[Any]:
-        return [_plain(child, place_of(meta)) for child in children]
+        return [_plain(child, place_of(meta)) for child in children if child is not None]
 
     def json_record(self, _meta: Meta, children: list[Any]) -> dict[str, Any]:
         return dict(child for child in children if child is not None)

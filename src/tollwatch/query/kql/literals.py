@@ -66,7 +66,7 @@ def text_of(token: str) -> str:
 
 def span_of_unit(text: str, place: Place) -> int:
     """µs of a number with a unit."""
-    found = re.fullmatch(r"([\d.]+)([a-z]+)", text)
+    found = re.fullmatch(r"([\d.]+)\s*([a-z]+)", text)
     if found is None or found[2] not in UNITS:
         raise QueryError(f"the timespan {text} is not known (the least is a microsecond)", *place)
     return round(float(found[1]) * UNITS[found[2]])
@@ -134,7 +134,7 @@ def whole(text: str, _place: Place = (1, 1)) -> int:
 
 def _span(text: str, place: Place) -> int:
     sign, plain = (-1, text[1:].strip()) if text.startswith("-") else (1, text)
-    if re.fullmatch(r"[\d.]+[a-z]+", plain):
+    if re.fullmatch(r"[\d.]+\s*[a-z]+", plain):
         return sign * span_of_unit(plain, place)
     found = span_of_clock(text)
     if found is None:

@@ -52,7 +52,7 @@ _PREFIXES = {
     **{name: name for name in (
         "sum", "sumif", "count", "countif", "dcount", "dcountif", "min", "minif", "max", "maxif", "avg", "avgif",
         "count_distinct", "count_distinctif", "stdev", "stdevif", "stdevp", "variance", "varianceif", "variancep",
-        "variancepif", "any", "anyif", "strlen",
+        "variancepif", "any", "anyif", "strlen", "string_size",
     )},
     **dict.fromkeys(("make_list", "make_list_if", "make_list_with_nulls", "makelist"), "list"),
     **dict.fromkeys(("make_set", "make_set_if", "makeset"), "set"),

@@ -100,7 +100,8 @@ def _has_ipv4(columns: Sequence[Column], here: Here) -> Column:
 # ---------------------------------------------------------------- addresses of pages and files
 
 _URL = re.compile(
-    r"(?P<scheme>[A-Za-z][\w+.-]*)://(?:(?P<user>[^:@/?#]*)(?::(?P<password>[^@/?#]*))?@)?(?P<host>\[[^\]]*\]|[^:/?#]*)"
+    # A user without a password stays in the host (microsoft/Kusto-Query-Language, issue 112).
+    r"(?P<scheme>[A-Za-z][\w+.-]*)://(?:(?P<user>[^:@/?#]*):(?P<password>[^@/?#]*)@)?(?P<host>[^:/?#\[\]]*)"
     r"(?::(?P<port>\d*))?(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?",
     re.DOTALL,
 )

@@ -178,6 +178,21 @@ def _of(least: int, most: int, run: Run) -> Function:
     return Function(least, most, run, (NUMBERS,))
 
 
+def _tohex(columns: Sequence[Column], here: Here) -> Column:
+    """In small letters; a negative number has other digits as an int than as a long, which are one here."""
+    if (columns[0].values[columns[0].valid] < 0).any():
+        raise here.failed("tohex of a negative number is not known")
+    return mapped(Type.STRING, lambda value: f"{value:x}", columns, here.rows)
+
+
+def _bits(operate: Callable[[Any, Any], Any]) -> Function:
+    def run(columns: Sequence[Column], _here: Here) -> Column:
+        left, right = columns
+        return Column(Type.LONG, operate(left.values, right.values), left.valid & right.valid)
+
+    return Function(2, 2, run, (LONGS,))
+
+
 NUMBER_FUNCTIONS: Mapping[str, Function] = {
     **{sign: Function(2, 2, _arithmetic(sign)) for sign in ("+", "-", "*")},
     "/": Function(2, 2, _over, (COUNTABLE,)),
@@ -195,6 +210,10 @@ NUMBER_FUNCTIONS: Mapping[str, Function] = {
     "log2": _of(1, 1, _real(math.log2)),
     "log10": _of(1, 1, _real(math.log10)),
     "pow": _of(2, 2, _real(math.pow)),
+    "tohex": Function(1, 1, _tohex, (LONGS,)),
+    "binary_and": _bits(np.bitwise_and),
+    "binary_or": _bits(np.bitwise_or),
+    "binary_xor": _bits(np.bitwise_xor),
     "isnan": _of(1, 1, lambda c, _here: truth(np.isnan(c[0].values.astype(np.float64)), c[0].valid)),
     "isinf": _of(1, 1, lambda c, _here: truth(np.isinf(c[0].values.astype(np.float64)), c[0].valid)),
     "isfinite": _of(1, 1, lambda c, _here: truth(np.isfinite(c[0].values.astype(np.float64)), c[0].valid)),

@@ -146,7 +146,7 @@ class Stages(Expressions):
     # ------------------------------------------------------------ lists in rows
 
     def expanded(self, meta: Meta, children: list[Any]) -> syntax.Expanded:
-        assignment, type_ = children
+        assignment, _, type_ = children if len(children) == 3 else (*children, None)
         return syntax.Expanded(assignment, None if type_ is None else type_named(str(type_), place_of(meta)))
 
     def mv_expand(self, meta: Meta, children: list[Any]) -> syntax.Expand:

@@ -15,7 +15,7 @@ from tollwatch.query.kql.casts import as_texts, cast
 from tollwatch.query.kql.literals import type_named
 from tollwatch.query.kql.regexes import compiled, pattern_of
 from tollwatch.query.kql.texts import TEXTS, lowered, raised
-from tollwatch.query.kql.values import mapped
+from tollwatch.query.kql.values import is_constant, mapped
 from tollwatch.query.table import Column, Type
 
 LONGS = frozenset({Type.LONG})
@@ -54,6 +54,8 @@ def _index_of(text: str, part: str, start: int = 0, length: int = -1, occurrence
     if occurrence < 0 or length < -1:
         return None
     at = max(start + len(text), 0) if start < 0 else start
+    if occurrence > 1 and length >= 0:
+        raise _UnclearError
     end = len(text) if length == -1 else min(at + length, len(text))
     for _ in range(max(occurrence, 1)):
         found = text.find(part, at, end)
@@ -63,11 +65,27 @@ def _index_of(text: str, part: str, start: int = 0, length: int = -1, occurrence
     return found
 
 
+class _UnclearError(Exception):
+    """What the documentation gives no rule for."""
+
+
+def _indexed(columns: Sequence[Column], here: Here) -> Column:
+    try:
+        return of_texts(Type.LONG, _index_of, 2)(columns, here)
+    except _UnclearError:
+        raise here.failed("indexof: a later occurrence within a length is not known") from None
+
+
 def _decoded(text: str) -> str | None:
     try:
         return base64.b64decode(text, validate=True).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError):
         return None
+
+
+def _encoded(text: str) -> str:
+    """Kusto writes the escapes in small letters."""
+    return re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), quote(text, safe=""))
 
 
 # ---------------------------------------------------------------- regular expressions
@@ -90,7 +108,9 @@ def _extract(columns: Sequence[Column], here: Here) -> Column:
 
 def _extract_all(columns: Sequence[Column], here: Here) -> Column:
     regex, text = compiled(pattern_of(columns[0], here), here), columns[-1]
-    wanted = single(columns[1], "a list of groups", here) if len(columns) == 3 else None
+    wanted = columns[1].values[0] if len(columns) == 3 and len(text) else None
+    if len(columns) == 3 and not is_constant(columns[1]):
+        raise here.failed("extract_all: groups that differ between rows are not known")
     if not regex.groups:
         raise here.failed("extract_all: the pattern has no group")
     chosen = wanted if wanted is not None else list(range(1, regex.groups + 1))
@@ -156,9 +176,10 @@ STRING_FUNCTIONS: Mapping[str, Function] = {
     "strlen": _entry(1, 1, Type.LONG, len),
     "tolower": _entry(1, 1, Type.STRING, lowered),
     "toupper": _entry(1, 1, Type.STRING, raised),
+    "string_size": _entry(1, 1, Type.LONG, lambda text: len(text.encode())),
     "substring": _entry(2, 3, Type.STRING, _substring),
     "split": _entry(2, 3, Type.DYNAMIC, _split, 2),
-    "indexof": Function(2, 5, of_texts(Type.LONG, _index_of, 2), (ANY, ANY, LONGS)),
+    "indexof": Function(2, 5, _indexed, (ANY, ANY, LONGS)),
     "countof": Function(2, 3, _count_of, (TEXTS,)),
     "reverse": Function(1, 1, of_texts(Type.STRING, lambda text: text[::-1])),
     "replace_string": _entry(3, 3, Type.STRING, lambda text, old, new: text.replace(old, new) if old else text, 3),
@@ -168,7 +189,7 @@ STRING_FUNCTIONS: Mapping[str, Function] = {
     "extract": Function(3, 4, _extract, (TEXTS, LONGS, TEXTS, TEXTS)),
     "extract_all": Function(2, 3, _extract_all, (TEXTS, ANY, TEXTS)),
     "url_decode": _entry(1, 1, Type.STRING, unquote),
-    "url_encode_component": _entry(1, 1, Type.STRING, lambda text: quote(text, safe="")),
+    "url_encode_component": _entry(1, 1, Type.STRING, _encoded),
     "base64_decode_tostring": _entry(1, 1, Type.STRING, _decoded),
     "base64_encode_tostring": _entry(1, 1, Type.STRING, lambda text: base64.b64encode(text.encode()).decode()),
     "hash_sha256": _entry(1, 1, Type.STRING, lambda text: hashlib.sha256(text.encode()).hexdigest()),

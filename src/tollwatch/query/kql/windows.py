@@ -77,9 +77,8 @@ def _rank(*, dense: bool) -> Run:
         new[1:] |= code[1:] != code[:-1]
         start = _starts(restart)
         if dense:
-            total = np.cumsum(new)
-            dense_rank: Index = total - total[start] + 1
-            return Column(Type.LONG, dense_rank, all_there(here.rows))
+            total: Index = np.cumsum(new)
+            return Column(Type.LONG, np.asarray(total - total[start] + 1), all_there(here.rows))
         rank: Index = _starts(new) - start + 1
         return Column(Type.LONG, rank, all_there(here.rows))
 
