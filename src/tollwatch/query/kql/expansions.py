@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,30 +22,54 @@ from tollwatch.query.table import Column, Index, Table, Type, column
 def expanded(engine: Evaluator, stage: syntax.Expand, table: Table) -> tuple[Table, Index]:
     """A row for each element, and the row that each comes from. Columns are expanded side by side."""
     limit = None if stage.limit is None else engine.whole(stage.limit, "a limit")
-    lists, names = [], []
+    parts, names = [], []
     for number, part in enumerate(stage.columns):
         one = engine.value(part.assignment.value, table)
         if one.type is not Type.DYNAMIC:
             raise QueryError(f"mv-expand of a {one.type}", *part.assignment.value.place)
-        lists.append([_elements(value, pairs=stage.pairs) for value in one.values])
+        parts.append(_Lists.of_column(one, pairs=stage.pairs))
         names.append(part.assignment.name or own_name(part.assignment.value) or f"Column{number + 1}")
-    length = (
-        np.array([[len(one) for one in rows] for rows in lists], np.int64).reshape(len(lists), table.rows).max(axis=0)
-    )
+    length: Index = np.maximum.reduce([part.length for part in parts])
     if limit is not None:
         length = np.minimum(length, limit)
     at = np.repeat(np.arange(table.rows), length)
-    nth = np.arange(len(at)) - np.repeat(np.cumsum(length) - length, length)
+    nth: Index = np.arange(len(at)) - np.repeat(np.cumsum(length) - length, length)
     made: dict[str, Column] = {}
     if stage.index is not None:
         made[stage.index] = Column(Type.LONG, nth, np.ones(len(at), np.bool_))
-    for name, rows, part in zip(names, lists, stage.columns, strict=True):
-        flat = [_at(rows[row], number) for row, number in zip(at.tolist(), nth.tolist(), strict=True)]
-        made[name] = column(part.type or Type.DYNAMIC, [unboxed(value, part.type or Type.DYNAMIC) for value in flat])
-        if part.type is Type.STRING:
-            here = engine.here(stage.place, len(at))
-            made[name] = cast(column(Type.DYNAMIC, flat), Type.STRING, here)
+    for name, lists, part in zip(names, parts, stage.columns, strict=True):
+        wanted = part.type or Type.DYNAMIC
+        made[name] = lists.typed(wanted, engine.here(stage.place, len(at))).take(lists.places(at, nth))
     return stringed(table.take(at).with_columns(made)), at
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """The elements of every different value, one after the other, and for each row how many it has and from where."""
+
+    elements: list[Any]
+    start: Index
+    length: Index
+
+    @classmethod
+    def of_column(cls, one: Column, *, pairs: bool) -> _Lists:
+        """The elements of a dynamic column."""
+        values = distinct(one)
+        lists = [_elements(value, pairs=pairs) for value in values.values]
+        length = np.array([len(one) for one in lists], np.int64)
+        start = np.cumsum(length) - length
+        elements = [item for one in lists for item in one]
+        return cls(elements, start[values.of].astype(np.int64), length[values.of])
+
+    def typed(self, wanted: Type, here: Here) -> Column:
+        """The elements as a column: what is of another type is null, and as strings all are written."""
+        if wanted is Type.STRING:
+            return cast(column(Type.DYNAMIC, self.elements), Type.STRING, here)
+        return column(wanted, [unboxed(value, wanted) for value in self.elements])
+
+    def places(self, at: Index, nth: Index) -> Index:
+        """For each row and number the element's place; −1 where the row has fewer."""
+        return np.where(nth < self.length[at], self.start[at] + nth, -1).astype(np.int64)
 
 
 def _elements(value: Any, *, pairs: bool) -> Sequence[Any]:
@@ -54,10 +79,6 @@ def _elements(value: Any, *, pairs: bool) -> Sequence[Any]:
     if isinstance(value, dict):
         return [[name, one] if pairs else {name: one} for name, one in value.items()]
     return [value]
-
-
-def _at(values: Sequence[Any], number: int) -> Any:
-    return values[number] if number < len(values) else None
 
 
 # ---------------------------------------------------------------- parse

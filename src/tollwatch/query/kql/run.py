@@ -10,6 +10,7 @@ import numpy as np
 from tollwatch.query.engines import Request
 from tollwatch.query.errors import QueryError
 from tollwatch.query.kql import syntax
+from tollwatch.query.kql.carried import carried
 from tollwatch.query.kql.casts import NUMERIC, cast, same
 from tollwatch.query.kql.evaluate import ONE_ROW, Evaluator
 from tollwatch.query.kql.expansions import expanded, parsed
@@ -177,7 +178,8 @@ class Engine(Evaluator):
             found = self.scope.find(name)
             return (found.type, found.value) if isinstance(found, Scalar) else None
 
-        return scanned(stage, table, scalars, first)
+        filled = carried(self, stage, table, first)
+        return scanned(stage, table, scalars, first) if filled is None else filled
 
     # ------------------------------------------------------------ several tables
 

@@ -6,7 +6,7 @@ Microsoft's documentation, "scan operator". Expressions become plain functions o
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,9 @@ def scanned(
 ) -> Table:
     """The rows that match, with the state's columns. ``first``: those columns' first values."""
     declared = {name: type_ for name, type_, _ in stage.declared}
-    rows = _Rows(table, stage.step.name, declared, scalars)
+    read = _read((stage.step.condition, *(one.value for one in stage.step.assignments)), stage.step.name)
+    seen = Table({name: one for name, one in table.columns.items() if name in read}, table.rows)
+    rows = _Rows(seen, stage.step.name, declared, scalars)
     assigned = [(one.name or "", rows.compiled(one.value)) for one in stage.step.assignments]
     unknown = next((one for one in stage.step.assignments if one.name not in declared), None)
     if unknown is not None:
@@ -49,6 +51,20 @@ def scanned(
     found = table.take(np.array(kept, np.int64))
     made = {name: column(type_, [row[name] for row in out]) for name, type_ in declared.items()}
     return stringed(found.with_columns(made))
+
+
+def _read(expressions: Iterable[syntax.Expression], step: str) -> set[str]:
+    """The columns that expressions name, of the row and of the state."""
+    found = set()
+    for one in expressions:
+        match one:
+            case syntax.Name():
+                found.add(one.name)
+            case syntax.Element(of=syntax.Name(name=name), key=str() as key) if name == step:
+                found.add(key)
+            case syntax.Call():
+                found |= _read(one.arguments, step)
+    return found
 
 
 class _Rows:
