@@ -23,8 +23,8 @@ HANDED_ON = [
     "declare (b: string) with (step s: true => b = iff(v > 1, s.b, k);)",
     "declare (b: long, u: long) with (step s: true => b = iff(k == s.k, s.u, long(null)), u = coalesce(v, s.u);)",
     "declare (b: long, c: long) with (step s: true => b = coalesce(v, s.b), c = b + 1;)",
-    "declare (b: long) with (step s: true => "
-    "b = iff(s.v > v, iff(k == 'a', s.b, v), coalesce(iff(v > 2, v, long(null)), s.b));)",
+    """declare (b: long) with (step s: true =>
+    b = iff(s.v > v, iff(k == 'a', s.b, v), coalesce(iff(v > 2, v, long(null)), s.b));)""",
 ]
 OTHERS = [
     "declare (b: long = 0) with (step s: true => b = v + s.b;)",

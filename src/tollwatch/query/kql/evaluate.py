@@ -22,6 +22,7 @@ from tollwatch.query.table import Column, Mask, Table, Type
 
 LISTS = {"in", "in~", "!in", "!in~", "has_any", "has_all", "ipv4_is_in_any_range", "has_any_ipv4"}
 ONE_ROW = Table({}, 1)
+NO_ROW = np.full(1, -1, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,12 @@ class Evaluator(ABC):
     # ------------------------------------------------------------ calls
 
     def call(self, call: syntax.Call, table: Table) -> Column:
-        """A function's value in every row."""
+        """A function's value in every row; without rows, a column of the type that it has for others."""
+        if not table.rows:
+            try:
+                return self.call(call, table.take(NO_ROW)).keep(np.zeros(1, np.bool_))
+            except QueryError:
+                pass  # what a row of nulls is refused for need not be in a table without rows
         own = self.scope.find(call.name)
         if isinstance(own, Closure):
             return self.applied(call, own, table)

@@ -82,9 +82,10 @@ def _modulo(columns: Sequence[Column], here: Here) -> Column:
 
 def _round(columns: Sequence[Column], here: Here) -> Column:
     digits = single(columns[1], "a number of digits", here) if len(columns) > 1 else 0
-    if digits is None:
+    if digits is None and here.rows:
         raise here.failed("round: the number of digits is null")
     values = columns[0].values.astype(np.float64)
+    digits = digits or 0
     scale = 10.0 ** abs(digits)
     scaled = np.abs(values) * scale if digits >= 0 else np.abs(values) / scale
     whole = np.floor(scaled + 0.5) * np.sign(values)

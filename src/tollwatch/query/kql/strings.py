@@ -111,7 +111,7 @@ def _extract_all(columns: Sequence[Column], here: Here) -> Column:
     wanted = columns[1].values[0] if len(columns) == 3 and len(text) else None
     if len(columns) == 3 and not is_constant(columns[1]):
         raise here.failed("extract_all: groups that differ between rows are not known")
-    if not regex.groups:
+    if not regex.groups and here.rows:
         raise here.failed("extract_all: the pattern has no group")
     chosen = wanted if wanted is not None else list(range(1, regex.groups + 1))
 
