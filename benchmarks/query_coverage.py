@@ -46,7 +46,7 @@ def queries(folder: Path) -> Iterator[tuple[str, str, Path]]:
 
 
 def apart(text: str) -> list[str]:
-    """The queries of a Kusto file, which its tools tell apart by blank lines: where a stage or a ``let`` cannot go on."""
+    """The queries of a Kusto file, which its tools tell apart by blank lines where none goes on."""
     found: list[str] = []
     for block in re.split(r"\n[ \t]*\r?\n", text):
         code = "\n".join(line for line in block.splitlines() if line.strip() and not line.strip().startswith("//"))

@@ -90,11 +90,11 @@ def parsed(engine: Evaluator, stage: syntax.Parse, table: Table) -> Table:
     """Columns from the pieces of a text; null (a string: empty) where it has not that form."""
     here = engine.here(stage.place, table.rows)
     (text,) = as_texts([engine.value(stage.value, table)], here)
-    regex, wanted = _pattern(stage)
+    regex, greedy, wanted = *_patterns(stage), [part for part in stage.parts if part.name is not None]
     parts = distinct(text)
     found = [regex.fullmatch(value) for value in parts.values]
-    if any(one is None and regex.search(value) for one, value in zip(found, parts.values, strict=True)):
-        raise here.failed("parse of a text that has more before or after the pattern is not documented")
+    if any(one is None and greedy.search(value) for one, value in zip(found, parts.values, strict=True)):
+        raise here.failed("parse of a text that has more beside the pattern, or a piece of it twice, is not documented")
     made: dict[str, Column] = {}
     fits = np.array([one is not None for one in found], np.bool_)
     for number, part in enumerate(wanted, 1):
@@ -113,21 +113,26 @@ def _typed(texts: Column, wanted: Type, here: Here) -> Column:
     return texts if wanted is Type.STRING else cast(texts, wanted, here)
 
 
-def _pattern(stage: syntax.Parse) -> tuple[re.Pattern[str], list[syntax.Part]]:
-    """The pieces as a regular expression; a column at the end takes all the rest."""
-    out, wanted = [], [part for part in stage.parts if part.name is not None]
+def _patterns(stage: syntax.Parse) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """The pieces as a regular expression that takes each text where it first stands, and as one that may look on."""
+    first, any_ = [], []
     for number, part in enumerate(stage.parts):
         following = stage.parts[number + 1] if number + 1 < len(stage.parts) else None
         if part.text is not None:
-            out.append(re.escape(part.text))
-        elif part.name is None:
-            if following is None or following.text is not None:
-                out.append(".*?" if following else ".*")
-                continue
-            raise QueryError("parse: a * before what is no text is not known", *stage.place)
-        else:
-            if part.type is Type.STRING and following is not None and following.text is None:
-                raise QueryError("parse: after a column that is a string stands a text", *stage.place)
-            form = _FORMS.get(part.type, "(.*?)")
-            out.append("(.*)" if following is None and part.type is Type.STRING else form)
-    return re.compile("".join(out), re.DOTALL), wanted
+            before = stage.parts[number - 1] if number else None
+            first.append(re.escape(part.text) + (")" if before is not None and before.text is None else ""))
+            any_.append(re.escape(part.text))
+            continue
+        form = _form(stage, part, following)
+        first.append(("(?>" if following is not None and following.text is not None else "") + form)
+        any_.append(form)
+    return re.compile("".join(first), re.DOTALL), re.compile("".join(any_), re.DOTALL)
+
+
+def _form(stage: syntax.Parse, part: syntax.Part, following: syntax.Part | None) -> str:
+    """What a column or a * may be; at the end they take all the rest."""
+    if following is not None and following.text is None and (part.name is None or part.type is Type.STRING):
+        raise QueryError("parse: after a string or a * stands a text", *stage.place)
+    if part.name is None:
+        return ".*?" if following else ".*"
+    return "(.*)" if following is None and part.type is Type.STRING else _FORMS.get(part.type, "(.*?)")

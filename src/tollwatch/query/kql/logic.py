@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from tollwatch.query.columns import COMPARE, both, choice, contrary, either, true_rows
-from tollwatch.query.entries import ANY, BOOLS, Function, Here, Run
+from tollwatch.query.entries import ANY, BOOLS, NUMBERS, TIMES, Function, Here, Run
 from tollwatch.query.kql.casts import NUMERIC, cast, same
 from tollwatch.query.kql.values import distinct, never_null, truth
 from tollwatch.query.table import Column, Type
 
-ORDERED = frozenset(Type) - {Type.DYNAMIC}
+SPACED = NUMBERS | TIMES
 
 
 def negated(run: Run) -> Run:
@@ -77,6 +77,8 @@ def compared(sign: str) -> Run:
     def run(columns: Sequence[Column], here: Here) -> Column:
         left, right = comparable(sign, columns, here)
         known = left.valid & right.valid
+        if sign not in ("==", "!=") and left.type not in SPACED:
+            raise here.failed(f"{sign} is not known for {left.type}")
         found = np.asarray(COMPARE[sign](left.values, right.values), np.bool_)
         if sign not in ("==", "!="):
             return truth(found & known, known)
@@ -136,6 +138,6 @@ LOGIC: Mapping[str, Function] = {
     "isempty": Function(1, 1, _is_empty),
     **dict.fromkeys(("isnotempty", "notempty"), Function(1, 1, negated(_is_empty))),
     **{sign: Function(2, 2, compared(sign)) for sign in COMPARE},
-    "between": Function(3, 3, _between, (ORDERED,)),
-    "!between": Function(3, 3, negated(_between), (ORDERED,)),
+    "between": Function(3, 3, _between, (SPACED,)),
+    "!between": Function(3, 3, negated(_between), (SPACED,)),
 }

@@ -166,6 +166,9 @@ class Engine(Evaluator):
         found = dict(table.columns)
         if stage.assignments is not None:
             found = {name: self.value(one.value, table) for name, one in named(stage.assignments, ())}
+        dynamic = next((name for name, one in found.items() if one.type is Type.DYNAMIC), None)
+        if dynamic is not None:
+            raise QueryError(f"distinct of a dynamic value ({dynamic}): cast it", *stage.place)
         of = groups(list(found.values()), table.rows)
         return Table(found, table.rows).take(of.first)
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from lark import Token, v_args
@@ -121,11 +122,11 @@ class Stages(Expressions):
     def take(self, _meta: Meta, children: list[Any]) -> syntax.Take:
         return syntax.Take(children[0])
 
-    def distinct(self, _meta: Meta, children: list[Any]) -> syntax.Distinct:
-        return syntax.Distinct(children[-1])
+    def distinct(self, meta: Meta, children: list[Any]) -> syntax.Distinct:
+        return syntax.Distinct(children[-1], place_of(meta))
 
-    def distinct_all(self, _meta: Meta, _children: list[Any]) -> syntax.Distinct:
-        return syntax.Distinct(None)
+    def distinct_all(self, meta: Meta, _children: list[Any]) -> syntax.Distinct:
+        return syntax.Distinct(None, place_of(meta))
 
     def count(self, _meta: Meta, _children: list[Any]) -> syntax.Count:
         return syntax.Count()
@@ -157,6 +158,11 @@ class Stages(Expressions):
             raise QueryError(f"mv-expand: the kind {kind} is not known", *place_of(meta))
         limit = None if isinstance(children[-1], syntax.Expanded) else children[-1]
         return syntax.Expand(columns, place_of(meta), said.get("with_itemindex"), kind == "array", limit)
+
+    def mvexpand(self, meta: Meta, children: list[Any]) -> syntax.Expand:
+        """The old form, which gives at most 128 rows for a row."""
+        found = self.mv_expand(meta, children)
+        return replace(found, limit=found.limit or syntax.Literal(Type.LONG, 128, place_of(meta)))
 
     def mv_apply(self, meta: Meta, children: list[Any]) -> syntax.Apply:
         return syntax.Apply(self.mv_expand(meta, children[:-1]), children[-1])

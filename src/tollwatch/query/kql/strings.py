@@ -21,11 +21,18 @@ from tollwatch.query.table import Column, Type
 LONGS = frozenset({Type.LONG})
 
 
+class UnclearError(Exception):
+    """Arguments for which the documentation gives no rule; the text says which."""
+
+
 def of_texts(type_: Type, function: Callable[..., Any], texts: int = 1) -> Run:
     """An entry's code whose first arguments are read as texts."""
 
     def run(columns: Sequence[Column], here: Here) -> Column:
-        return mapped(type_, function, [*as_texts(columns[:texts], here), *columns[texts:]], here.rows)
+        try:
+            return mapped(type_, function, [*as_texts(columns[:texts], here), *columns[texts:]], here.rows)
+        except UnclearError as error:
+            raise here.failed(f"{error} is not documented") from None
 
     return run
 
@@ -39,15 +46,33 @@ def _strcat_delim(columns: Sequence[Column], here: Here) -> Column:
 
 
 def _substring(text: str, start: int, length: int | None = None) -> str:
+    if length is not None and length < 0:
+        raise UnclearError("substring of a negative length")
     start = max(start + len(text), 0) if start < 0 else start
-    return text[start:] if length is None or length < 0 else text[start : start + length]
+    return text[start:] if length is None else text[start : start + length]
 
 
-def _split(text: str, mark: str, wanted: int | None = None) -> list[str] | None:
-    parts = text.split(mark) if mark else [text]
+def _split(text: str, mark: str, wanted: int | None = None) -> list[str]:
+    if not mark:
+        raise UnclearError("split by an empty text")
+    parts = text.split(mark)
     if wanted is None:
         return parts
-    return [parts[wanted]] if -len(parts) <= wanted < len(parts) else None
+    if not 0 <= wanted < len(parts):
+        raise UnclearError("split with an index that is not there")
+    return [parts[wanted]]
+
+
+def _replaced(text: str, old: str, new: str) -> str:
+    if not old:
+        raise UnclearError("replace_string of an empty text")
+    return text.replace(old, new)
+
+
+def _unquoted(text: str) -> str:
+    if "+" in text or re.search(r"%(?![0-9A-Fa-f]{2})", text):
+        raise UnclearError("url_decode of a plus sign or of a broken escape")
+    return unquote(text)
 
 
 def _index_of(text: str, part: str, start: int = 0, length: int = -1, occurrence: int = 1) -> int | None:
@@ -55,7 +80,7 @@ def _index_of(text: str, part: str, start: int = 0, length: int = -1, occurrence
         return None
     at = max(start + len(text), 0) if start < 0 else start
     if occurrence > 1 and length >= 0:
-        raise _UnclearError
+        raise UnclearError("indexof of a later occurrence within a length")
     end = len(text) if length == -1 else min(at + length, len(text))
     for _ in range(max(occurrence, 1)):
         found = text.find(part, at, end)
@@ -63,17 +88,6 @@ def _index_of(text: str, part: str, start: int = 0, length: int = -1, occurrence
             return -1
         at = found + 1
     return found
-
-
-class _UnclearError(Exception):
-    """What the documentation gives no rule for."""
-
-
-def _indexed(columns: Sequence[Column], here: Here) -> Column:
-    try:
-        return of_texts(Type.LONG, _index_of, 2)(columns, here)
-    except _UnclearError:
-        raise here.failed("indexof: a later occurrence within a length is not known") from None
 
 
 def _decoded(text: str) -> str | None:
@@ -179,16 +193,16 @@ STRING_FUNCTIONS: Mapping[str, Function] = {
     "string_size": _entry(1, 1, Type.LONG, lambda text: len(text.encode())),
     "substring": _entry(2, 3, Type.STRING, _substring),
     "split": _entry(2, 3, Type.DYNAMIC, _split, 2),
-    "indexof": Function(2, 5, _indexed, (ANY, ANY, LONGS)),
+    "indexof": Function(2, 5, of_texts(Type.LONG, _index_of, 2), (ANY, ANY, LONGS)),
     "countof": Function(2, 3, _count_of, (TEXTS,)),
     "reverse": Function(1, 1, of_texts(Type.STRING, lambda text: text[::-1])),
-    "replace_string": _entry(3, 3, Type.STRING, lambda text, old, new: text.replace(old, new) if old else text, 3),
+    "replace_string": _entry(3, 3, Type.STRING, _replaced, 3),
     "trim": Function(2, 2, _trimmed(start=True, end=True), (TEXTS,)),
     "trim_start": Function(2, 2, _trimmed(start=True, end=False), (TEXTS,)),
     "trim_end": Function(2, 2, _trimmed(start=False, end=True), (TEXTS,)),
     "extract": Function(3, 4, _extract, (TEXTS, LONGS, TEXTS, TEXTS)),
     "extract_all": Function(2, 3, _extract_all, (TEXTS, ANY, TEXTS)),
-    "url_decode": _entry(1, 1, Type.STRING, unquote),
+    "url_decode": _entry(1, 1, Type.STRING, _unquoted),
     "url_encode_component": _entry(1, 1, Type.STRING, _encoded),
     "base64_decode_tostring": _entry(1, 1, Type.STRING, _decoded),
     "base64_encode_tostring": _entry(1, 1, Type.STRING, lambda text: base64.b64encode(text.encode()).decode()),

@@ -179,6 +179,7 @@ class Distinct:
     """Each combination of these columns once; None: of all."""
 
     assignments: tuple[Assignment, ...] | None
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)

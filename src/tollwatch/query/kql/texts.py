@@ -140,8 +140,11 @@ def _in(*, cased: bool) -> Run:
 
 
 def _as_strings(items: Sequence[Column], here: Here) -> list[Column]:
-    """A list beside a string: what is no string in it is compared as its text."""
-    return [cast(one, Type.STRING, here) for one in items]
+    """A list beside a string."""
+    other = next((one.type for one in items if one.type is not Type.STRING), None)
+    if other is not None:
+        raise here.failed(f"a {other} in a list beside a string is not known: cast it")
+    return list(items)
 
 
 def _among(first: Column, items: Sequence[Column], *, cased: bool, here: Here) -> Column:
