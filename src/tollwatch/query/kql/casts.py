@@ -1,6 +1,6 @@
 """Conversions between Kusto's types. Microsoft's documentation, "Conversion functions" and "Scalar data types".
 
-A time in a format that the engine does not know, and a real whose text the documentation does not give, are refused.
+A time in a format that the engine does not know, and a text with a fraction as a whole number, are refused.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tollwatch.query.columns import EPOCH, moment_of
+from tollwatch.query.columns import EPOCH, moment_of, number_text
 from tollwatch.query.entries import Function, Here, Run
 from tollwatch.query.kql.literals import moment_or_none, span_of_clock
 from tollwatch.query.kql.values import MICROSECOND, boxed, mapped, never_null
@@ -47,7 +47,7 @@ def cast(one: Column, wanted: Type, here: Here) -> Column:
     return never_null(found)
 
 
-def text_of_value(value: Any, type_: Type, here: Here) -> str:
+def text_of_value(value: Any, type_: Type, _here: Here) -> str:
     """What tostring() gives."""
     match type_:
         case Type.BOOL:
@@ -57,7 +57,7 @@ def text_of_value(value: Any, type_: Type, here: Here) -> str:
         case Type.TIMESPAN:
             return span_text(value)
         case Type.REAL:
-            return _real_text(value, here)
+            return _real_text(value)
         case Type.DYNAMIC:
             return dynamic_text(value)
         case _:
@@ -79,14 +79,14 @@ def span_text(value: int) -> str:
     return f"-{text}" if value < 0 else text
 
 
-def _real_text(value: float, here: Here) -> str:
-    """The shortest text that is the number, a whole one without a fraction."""
+def _real_text(value: float) -> str:
+    """The shortest text that is the number, a whole one without a fraction.
+
+    The documentation gives no text of a whole real or of one with an exponent: these are what the compilers count on.
+    """
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    text = repr(float(value))
-    if "e" in text:
-        raise here.failed(f"the text of the real {value!r} is not documented")
-    return text.removesuffix(".0")
+    return number_text(value)
 
 
 def dynamic_text(value: Any) -> str:
