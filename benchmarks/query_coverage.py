@@ -32,8 +32,10 @@ def queries(folder: Path) -> Iterator[tuple[str, str, Path]]:
     """(language, text, file) of every query below the folder."""
     for path in sorted(folder.rglob("*")):
         match path.suffix.lower():
-            case ".spl" | ".kql" | ".esql":
+            case ".spl" | ".esql":
                 yield path.suffix[1:].lower(), path.read_text("utf-8", "replace"), path
+            case ".kql":
+                yield from (("kql", text, path) for text in apart(path.read_text("utf-8", "replace")))
             case ".md":
                 for language, text in FENCE.findall(path.read_text("utf-8", "replace")):
                     yield LANGUAGES.get(language.lower(), language.lower()), text, path
@@ -41,6 +43,19 @@ def queries(folder: Path) -> Iterator[tuple[str, str, Path]]:
                 yield from from_yaml(path)
             case ".toml":
                 yield from from_toml(path)
+
+
+def apart(text: str) -> list[str]:
+    """The queries of a Kusto file, which its tools tell apart by blank lines where none goes on."""
+    found: list[str] = []
+    for block in re.split(r"\n[ \t]*\r?\n", text):
+        code = "\n".join(line for line in block.splitlines() if line.strip() and not line.strip().startswith("//"))
+        before = re.sub(r"//[^\n]*", "", found[-1]).rstrip() if found else ""
+        if not found or not code or not before or before[-1:] in ";|,([{=" or re.match(r"[|)\]},]", code.strip()):
+            found[-1:] = [f"{found[-1]}\n\n{block}" if found else block]
+        else:
+            found.append(block)
+    return [one for one in found if re.sub(r"//[^\n]*", "", one).strip()]
 
 
 def documents(path: Path) -> Iterator[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from lark import Token, Transformer, v_args
@@ -39,13 +40,19 @@ def parse(
     Raises:
         QueryError: what is no ES|QL, or a construct that the engine lacks.
     """
+    return _parsed(text, tuple((parameters or {}).items()))
+
+
+@lru_cache(256)
+def _parsed(text: str, parameters: tuple[tuple[str, Any], ...]) -> syntax.Query:
+    """A scheduled query is run again and again: it is read once."""
     first = _FIRST.match(text)
     if first is not None and first[1].upper() not in ("FROM", "ROW"):
         before = text[: first.start(1)]
         place = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
         raise QueryError(f"the command {first[1]} is not known", *place)
     try:
-        result: syntax.Query = _Builder(text, parameters or {}).transform(read("esql", text))
+        result: syntax.Query = _Builder(text, dict(parameters)).transform(read("esql", text))
     except VisitError as error:
         if isinstance(error.orig_exc, QueryError):
             raise error.orig_exc from None
