@@ -173,11 +173,22 @@ public class EsqlJudge {
             int number = names.indexOf(attribute.name());
             DataType type = attribute.dataType();
             try (var builder = BlockUtils.wrapperFor(BLOCKS, PlannerUtils.toElementType(type), rows.size())) {
-                rows.forEach(row -> builder.accept(kept(row.get(number), type)));
+                for (int at = 0; at < rows.size(); at++) {
+                    builder.accept(kept(number < 0 ? metadata(attribute, index, at) : rows.get(at).get(number), type));
+                }
                 blocks.add(builder.builder().build());
             }
         }
         return new LocalRelation(index.source(), index.output(), LocalSupplier.of(blocks.toArray(Block[]::new)));
+    }
+
+    static Object metadata(Attribute attribute, EsRelation index, int row) {
+        return switch (attribute.name()) {
+            case "_id" -> Integer.toString(row);
+            case "_index" -> index.indexPattern();
+            case "_version" -> 1L;
+            default -> null;
+        };
     }
 
     static Object kept(Object value, DataType type) {
