@@ -71,7 +71,9 @@ def both(query: Query, table: Table, now: int) -> tuple[list[str], list[str]]:
 @pytest.mark.parametrize("prepared", CASES, ids=name)
 def test_the_pack_finds_the_same_rows(prepared: Prepared, mode: Mode) -> None:
     """In ES|QL: duckdb-kql has no ``scan``, which each of the pack's Kusto queries needs."""
-    query = compile_node(prepared.node, language("esql"), CANONICAL, Options(mode, elastic_version=elastic_esql.VERSION))
+    query = compile_node(
+        prepared.node, language("esql"), CANONICAL, Options(mode, elastic_version=elastic_esql.VERSION)
+    )
     table = milliseconds(whole(prepared))
     ours, theirs = both(query, table, int(table.columns["timestamp"].values.max(initial=0)) + 6 * MINUTE)
     assert ours == theirs

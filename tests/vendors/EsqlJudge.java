@@ -85,7 +85,7 @@ public class EsqlJudge {
             Map<String, Object> reply;
             try {
                 reply = Map.of("answer", run(json.readValue(line, Map.class)));
-            } catch (Exception | AssertionError error) {
+            } catch (Exception | LinkageError | AssertionError error) {
                 reply = Map.of("refused", error.getClass().getSimpleName() + ": " + error.getMessage());
             }
             answers.println(json.writeValueAsString(reply));

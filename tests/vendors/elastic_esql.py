@@ -59,7 +59,10 @@ def _index(said: Said) -> dict[str, Any]:
     ]
     kept = [[_kept(value, type_) for value in values] for _, type_, values in columns]
     return {
-        "columns": [(name, _inner(values) if type_ == "dynamic" else _TYPES.get(type_, type_)) for name, type_, values in columns],
+        "columns": [
+            (name, _inner(values) if type_ == "dynamic" else _TYPES.get(type_, type_))
+            for name, type_, values in columns
+        ],
         "rows": [list(row) for row in zip(*kept, strict=True)],
     }
 
