@@ -1,9 +1,9 @@
 """What other engines answer to the queries that ours executes: Elastic's own for ES|QL, duckdb-kql for Kusto.
 
 The queries: those in tests/query/judged/<language>, one a line, and every documented case. ``printed.txt`` is what the
-compilers print, which neither may refuse; ``wide.txt`` is what else detections have; ``expressions.txt`` are values, for
-which the query is WHOLE. A query that a judge refuses is
-skipped and counted by pytest; one in KNOWN is expected to differ, and the table says why.
+compilers print, which neither may refuse; ``wide.txt`` is what else detections have; ``expressions.txt`` are values, each
+put into WHOLE. A query that a judge refuses is skipped, and pytest counts it; one in KNOWN is expected to differ, and the
+table says why.
 """
 
 from __future__ import annotations

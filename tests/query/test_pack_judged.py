@@ -95,7 +95,8 @@ def test_random_rules_find_the_same_rows(
         try:
             ours, theirs = both(query, table, now=1_772_400_000_000_000)
         except Refused as refused:
-            assert target != "esql", refused
+            if target == "esql":
+                raise
             event(f"the judge refuses: {str(refused)[:80]}")
             continue
         event("rows" if theirs else "no rows")
