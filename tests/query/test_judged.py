@@ -1,9 +1,9 @@
 """What other engines answer to the queries that ours executes: Elastic's own for ES|QL, duckdb-kql for Kusto.
 
-The queries: those in tests/query/judged/<language>, one a line, and every documented case. ``printed.txt`` is what the
-compilers print, which neither may refuse; ``wide.txt`` is what else detections have; ``expressions.txt`` are values, each
-put into WHOLE. A query that a judge refuses is skipped, and pytest counts it; one in KNOWN is expected to differ, and the
-table says why.
+The queries are those in tests/query/judged/<language>, one a line, and every documented case. ``printed.txt`` is what
+the compilers print, which neither may refuse; ``wide.txt`` is what else detections have; ``expressions.txt`` are values,
+to be put into WHOLE. A query that a judge refuses is skipped, and pytest counts it. One in KNOWN is expected to differ,
+and the table says why.
 """
 
 from __future__ import annotations
@@ -70,8 +70,10 @@ def compare(language: str, case: Mapping[str, Any], ours: Rows) -> None:
 
 
 def alike(row: Mapping[str, Any], texts: set[str]) -> dict[str, Any]:
-    """A row to compare: Kusto's strings are never null, and two sums of doubles may differ in the last digits."""
-    return {name: "" if value is None and name in texts else short(value) for name, value in row.items()}
+    """A row to compare: Kusto's strings are never null, and two sums of doubles may differ in the last digits, or a zero have
+    a sign.
+    """
+    return {name: "" if value is None and name in texts else short(value) for name, value in sorted(row.items())}
 
 
 def short(value: Any) -> Any:
@@ -79,7 +81,7 @@ def short(value: Any) -> Any:
         case bool() | None | str():
             return value
         case int() | float():
-            return f"{float(value):.9g}" if math.isfinite(value) else None
+            return f"{float(value) + 0.0:.9g}" if math.isfinite(value) else None
         case list():
             return [short(one) for one in value]
         case dict():
