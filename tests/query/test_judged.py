@@ -1,7 +1,7 @@
 """What other engines answer to the queries that ours executes: Elastic's own for ES|QL, duckdb-kql for Kusto.
 
 The queries are those in tests/query/judged/<language>, one a line, and every documented case. ``printed.txt`` is what
-the compilers print, which neither may refuse; ``wide.txt`` is what else detections have; ``expressions.txt`` are values,
+the compilers print, which neither may refuse; ``wide.txt`` is what else detections have; ``expressions.txt`` are values
 to be put into WHOLE. A query that a judge refuses is skipped, and pytest counts it. One in KNOWN is expected to differ,
 and the table says why.
 """
@@ -70,9 +70,7 @@ def compare(language: str, case: Mapping[str, Any], ours: Rows) -> None:
 
 
 def alike(row: Mapping[str, Any], texts: set[str]) -> dict[str, Any]:
-    """A row to compare: Kusto's strings are never null, and two sums of doubles may differ in the last digits, or a zero have
-    a sign.
-    """
+    """A row to compare: Kusto's strings are never null; sums of doubles may differ in the last digits, and in -0."""
     return {name: "" if value is None and name in texts else short(value) for name, value in sorted(row.items())}
 
 

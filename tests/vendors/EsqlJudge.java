@@ -155,6 +155,10 @@ public class EsqlJudge {
         }
         Map<String, EsField> fields = new LinkedHashMap<>();
         for (List<String> column : columns(tables.get(named.get(0)))) {
+            // What begins so is no field of a mapping: METADATA asks for it.
+            if (column.get(0).startsWith("_")) {
+                continue;
+            }
             fields.put(column.get(0), new EsField(column.get(0), DataType.fromTypeName(column.get(1)), Map.of(), true));
         }
         return IndexResolution.valid(new EsIndex(named.get(0), fields, Map.of(named.get(0), IndexMode.STANDARD)));
