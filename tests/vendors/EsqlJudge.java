@@ -177,22 +177,12 @@ public class EsqlJudge {
             int number = names.indexOf(attribute.name());
             DataType type = attribute.dataType();
             try (var builder = BlockUtils.wrapperFor(BLOCKS, PlannerUtils.toElementType(type), rows.size())) {
-                for (int at = 0; at < rows.size(); at++) {
-                    builder.accept(kept(number < 0 ? metadata(attribute, index, at) : rows.get(at).get(number), type));
-                }
+                // A metadata field that the table has not has no value.
+                rows.forEach(row -> builder.accept(number < 0 ? null : kept(row.get(number), type)));
                 blocks.add(builder.builder().build());
             }
         }
         return new LocalRelation(index.source(), index.output(), LocalSupplier.of(blocks.toArray(Block[]::new)));
-    }
-
-    static Object metadata(Attribute attribute, EsRelation index, int row) {
-        return switch (attribute.name()) {
-            case "_id" -> Integer.toString(row);
-            case "_index" -> index.indexPattern();
-            case "_version" -> 1L;
-            default -> null;
-        };
     }
 
     static Object kept(Object value, DataType type) {
