@@ -51,7 +51,7 @@ def judged(language: str, case: Mapping[str, Any]) -> tuple[Answer, Rows]:
     try:
         answer = JUDGES[language](case["query"], case.get("tables", {}), case.get("now", NOW))
     except Refused as refused:
-        pytest.skip(f"{language}: the judge refuses: {str(refused).splitlines()[0][:160]}")
+        pytest.skip(f"{language}: the judge refuses: {' '.join(str(refused).split())[:200]}")
     names = case.get("only") or [name for name, _ in answer.columns]
     return answer, [{name: row[name] for name in names if name in row} for row in answer.records()]
 

@@ -44,8 +44,11 @@ def milliseconds(value: str | datetime) -> int:
 
 
 def iso(milliseconds_: int) -> str:
-    """A time as a case writes it."""
-    return written(_EPOCH + timedelta(milliseconds=milliseconds_))
+    """A time as a case writes it; one that Python has no date for in milliseconds."""
+    try:
+        return written(_EPOCH + timedelta(milliseconds=milliseconds_))
+    except OverflowError:
+        return f"{milliseconds_} ms"
 
 
 def written(time: datetime) -> str:
