@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,9 +31,11 @@ JUDGES: Mapping[str, Callable[[str, Mapping[str, Any], str], Answer]] = {
     "esql": elastic_esql.run,
 }
 MINUTE = 60_000_000
+EXAMPLES = os.environ.get("TOLLWATCH_EXAMPLES")
 SETTINGS = settings(
-    max_examples=150, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-)
+    max_examples=int(EXAMPLES or "150"), derandomize=EXAMPLES is None, deadline=None, database=None,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
 
 
 def said(table: Table, query: Query) -> dict[str, Any]:
