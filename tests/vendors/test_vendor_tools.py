@@ -9,7 +9,7 @@ import pytest
 
 from vendors import logql
 from vendors.finding import position
-from vendors.tools import VARIABLE, NodeParser, absent, node_parser, python_parser, tools_folder
+from vendors.tools import VARIABLE, Answering, absent, java_engine, node_parser, python_parser, tools_folder
 
 REASON = "the horse is not installed: .ci/vendors installs it"
 
@@ -38,6 +38,8 @@ def test_missing_parser_fails_where_somebody_did(monkeypatch: pytest.MonkeyPatch
         python_parser("no_such_parser")
     with pytest.raises(pytest.fail.Exception, match=r"(Node|the npm package @none/such) is not installed"):
         node_parser("logql.cjs", "@none/such")
+    with pytest.raises(pytest.fail.Exception, match=r"(Java|the Java library none) is not installed"):
+        java_engine("EsqlJudge.java", "none")
 
 
 @pytest.mark.vendor
@@ -52,8 +54,8 @@ def test_script_answers_again_after_a_refusal() -> None:
 def test_script_that_ended_is_an_error(tmp_path: Path) -> None:
     script = tmp_path / "ends.cjs"
     script.write_text("process.stdin.once('data', () => process.exit(0));", encoding="utf-8")
-    parser = NodeParser(script, tmp_path, shutil.which("node") or "node")
+    parser = Answering(shutil.which("node") or "node", script)
     for _ in range(2):
-        with pytest.raises(RuntimeError, match="the script has ended"):
+        with pytest.raises(RuntimeError, match="the command has ended"):
             parser.ask({})
     parser.close()

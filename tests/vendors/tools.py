@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 
 
 def tools_folder() -> Path:
-    """The folder in which npm installed its packages; it need not exist."""
+    """The folder in which .ci/vendors installed the parsers and engines; it need not exist."""
     return Path(os.environ.get(VARIABLE) or HERE.parents[1] / ".vendor-tools").resolve()
 
 
@@ -47,20 +47,20 @@ def python_parser(module: str) -> Any:
         absent(f"the Python package {module}")
 
 
-class NodeParser:
-    """A Node script that answers each line of JSON on its input with one line of JSON, until its input ends."""
+class Answering:
+    """A command that answers each line of JSON on its input with one line of JSON, until its input ends."""
 
-    def __init__(self, script: Path, folder: Path, node: str) -> None:
+    def __init__(self, *command: str | Path) -> None:
         self._process = subprocess.Popen(
-            [node, script, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
         )
 
     def ask(self, question: Mapping[str, Any]) -> Any:
-        """The script's answer to ``question``.
+        """The command's answer to ``question``.
 
         Raises:
-            ValueError: the script refused the question, for instance a column type that it does not know.
-            RuntimeError: the script has ended; its own message stands on stderr.
+            ValueError: it refused the question, for instance a column type that it does not know.
+            RuntimeError: it has ended; its own message stands on stderr.
         """
         if self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError("the process has no pipes")
@@ -68,10 +68,10 @@ class NodeParser:
             self._process.stdin.write(json.dumps(question) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError as error:
-            raise RuntimeError("the script has ended") from error
+            raise RuntimeError("the command has ended") from error
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("the script has ended")
+            raise RuntimeError("the command has ended")
         answer = json.loads(line)
         if "refused" in answer:
             raise ValueError(answer["refused"])
@@ -83,17 +83,27 @@ class NodeParser:
 
 
 @cache  # a parser takes up to half a second to load: one process serves all tests of a session
-def _started(script: str, folder: Path, node: str) -> NodeParser:
-    parser = NodeParser(HERE / script, folder, node)
+def _started(*command: str | Path) -> Answering:
+    parser = Answering(*command)
     atexit.register(parser.close)
     return parser
 
 
-def node_parser(script: str, package: str) -> NodeParser:
+def node_parser(script: str, package: str) -> Answering:
     """The running script of that name beside this file. Ends the test where Node or the npm package is missing."""
     node, folder = shutil.which("node"), tools_folder()
     if node is None:
         absent("Node")
     if not (folder / "node_modules" / package / "package.json").is_file():
         absent(f"the npm package {package}")
-    return _started(script, folder, node)
+    return _started(node, HERE / script, folder)
+
+
+def java_engine(source: str, jars: str) -> Answering:
+    """The running Java program of that name beside this file. Ends the test where Java or its libraries are missing."""
+    java, folder = shutil.which("java"), tools_folder() / jars
+    if java is None:
+        absent("Java")
+    if not any(folder.glob("*.jar")):
+        absent(f"the Java library {jars}")
+    return _started(java, "-Xmx512m", "-cp", f"{folder}/*", HERE / source)
