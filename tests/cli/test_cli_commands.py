@@ -12,25 +12,7 @@ import pytest
 
 from tollwatch.cli.main import invoke
 
-RULE = """\
-title: Many refusals
-id: 6d3c1b0e-0f43-4a4e-9a43-2f3f1f0c5a11
-name: many_refusals
-level: medium
-status: test
-tags: [attack.credential-access, attack.t1110]
-correlation:
-    type: event_count
-    rules: [refused]
-    group-by: [source_ip]
-    timespan: 1m
-    condition: {gte: 2}
----
-title: refused
-name: refused
-logsource: {category: ai_api, service: gateway}
-detection: {selection: {response_code: 401}, condition: selection}
-"""
+RULE = (Path(__file__).parent / "rule.yml").read_text("utf-8")
 RULE_ID = "6d3c1b0e-0f43-4a4e-9a43-2f3f1f0c5a11"
 LOG = (
     '{"timestamp": "2026-03-01T10:00:00Z", "source_ip": "a", "response_code": 401}\n'
@@ -166,6 +148,7 @@ def test_list_and_explain_for_programs(here: Path, capsys: pytest.CaptureFixture
                 "lucene": "refused",
                 "logql": "refused",
             },
+            "proofs": {},
         }
     ]
     _, out, _ = run(capsys, "explain", "many_refusals", "log.jsonl", "--format", "json")

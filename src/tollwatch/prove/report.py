@@ -33,8 +33,17 @@ class Finding:
 
 def to_record(finding: Finding) -> dict[str, object]:
     """The finding as the JSON object of ``rules test --format json``."""
-    given = {name: format_time(int(str(value))) if name in TIMES else value for name, value in finding.given}
+    given = {name: _told(name, value) for name, value in finding.given}
     return {"entity": dict(finding.entity), "triggered_at": format_time(finding.triggered_at), **given}
+
+
+def _told(name: str, value: object) -> object:
+    if name in TIMES and isinstance(value, int):
+        return format_time(value)
+    if name == "peak" and value is not None:
+        peak = float(str(value))
+        return int(peak) if peak.is_integer() else peak
+    return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,14 +39,14 @@ def _count_distinct(columns: Sequence[Column], of: Groups, chosen: Mask, _here: 
 
 
 def _sum(columns: Sequence[Column], of: Groups, chosen: Mask, _here: Here) -> Column:
-    """Whole numbers sum up to a long; null where it does not hold them."""
+    """Whole numbers sum up to a long; null where it does not hold them: its sum is then far from that of doubles."""
     one, known = columns[0], _known(columns, chosen)
     if one.type is Type.REAL:
         found = summed(one, of, known)
         return finite(found.values, found.valid)
     rough = np.bincount(of.of[known], one.values[known].astype(np.float64), minlength=of.count)
     found = summed(Column(Type.LONG, one.values, one.valid), of, known)
-    return Column(Type.LONG, found.values, found.valid & (np.abs(rough) < 2.0**63))
+    return Column(Type.LONG, found.values, found.valid & (np.abs(rough - found.values.astype(np.float64)) < 2.0**62))
 
 
 def _average(columns: Sequence[Column], of: Groups, chosen: Mask, _here: Here) -> Column:

@@ -77,7 +77,9 @@ def _whole(type_: Type, least: int, most: int) -> Run:
             found = None
         if found is None:
             number = _number(text)
-            found = None if number is None else math.floor(number + 0.5)
+            # A double beyond the bounds (themselves as doubles) is none, before it is rounded.
+            fits = number is not None and float(least) <= number <= float(most)
+            found = min(math.floor((number or 0.0) + 0.5), most) if fits else None
         return found if found is not None and least <= found <= most else None
 
     def run(columns: Sequence[Column], here: Here) -> Column:
@@ -87,7 +89,7 @@ def _whole(type_: Type, least: int, most: int) -> Run:
                 return each(type_, of_text)(columns, here)
             case Type.REAL:
                 found = np.floor(one.values + 0.5)
-                good = one.valid & (found >= least) & (found < most + 1.0)
+                good = one.valid & (one.values >= float(least)) & (one.values <= float(most)) & (found < 2.0**63)
                 return Column(type_, np.where(good, found, 0.0).astype(np.int64), good)
             case Type.DATETIME:
                 return whole(type_, one.values // MILLI, one.valid)

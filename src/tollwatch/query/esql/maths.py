@@ -57,6 +57,8 @@ def _rounded(value: float, digits: int = 0) -> float | int | None:
     if isinstance(value, int):
         if digits >= 0:
             return value
+        if -digits >= len(str(abs(value))):
+            return 0
         unit = 10**-digits
         found = (abs(value) + unit // 2) // unit * unit * (1 if value > 0 else -1)
         return found if abs(found) < 2**63 else None

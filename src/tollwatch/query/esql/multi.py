@@ -155,7 +155,7 @@ def _concat(columns: Sequence[Column], _here: Here) -> Column:
 def _zip(columns: Sequence[Column], here: Here) -> Column:
     """Pairs of values, joined; what one has more stands alone."""
     left, right = listed(columns[0]), listed(columns[1])
-    between = single(columns[2], "a delimiter", here) if len(columns) > 2 else ", "
+    between = single(columns[2], "a delimiter", here) if len(columns) > 2 else ","
     return cells([_pairs(one, two, between) for one, two in zip(left, right, strict=True)], Type.STRING)
 
 

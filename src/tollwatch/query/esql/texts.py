@@ -180,7 +180,11 @@ def address(text: str) -> str | None:
 
 def _cidr_match(value: str, *networks: str) -> bool | None:
     plain = address(value)
-    return None if plain is None else any(in_network(plain, network) is True for network in networks)
+    if plain is None:
+        return None
+    # Elastic keeps every address in 128 bits, so that an IPv4 one is in a network of IPv6 that holds ::ffff:0:0/96.
+    mapped = f"::ffff:{plain}" if ":" not in plain else plain
+    return any(in_network(plain if ":" not in one else mapped, one) is True for one in networks)
 
 
 def _ip_prefix(value: str, four: int, six: int) -> str | None:
