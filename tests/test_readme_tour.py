@@ -61,3 +61,8 @@ def test_the_log_has_the_alerts_that_are_told_of(detections: Path) -> None:
     assert "reached 6 of 10" in explain.stdout
     assert len(pack.stdout.splitlines()) == 1 + 6
     assert "FIT003" in pack.stderr
+
+
+def test_the_queries_are_proved(detections: Path) -> None:
+    proved = rules(detections, block("sh", "rules test --engine").strip())
+    assert (proved.returncode, proved.stdout.splitlines()[-1].endswith(" passed")) == (0, True)
