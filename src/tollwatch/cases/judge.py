@@ -68,7 +68,7 @@ def judge_all(prepared: Sequence[Ready], processes: int) -> list[CaseResult]:
 
     # A forked child of a process with Arrow's threads may hang, so that children are started afresh.
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        return list(pool.map(judge, prepared, chunksize=max(1, len(prepared) // (workers * 8))))
+        return list(pool.map(judge, prepared, chunksize=max(1, len(prepared) // (workers * 64))))
 
 
 def _cost(prepared: Ready) -> float:
